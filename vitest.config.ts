@@ -1,0 +1,30 @@
+import { defineConfig } from 'vitest/config';
+
+// `npm test` runs "quick"; `npm run test:long` runs "long": files named *.long.test.ts.
+export default defineConfig({
+  test: {
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'quick',
+          include: ['{apps,libs,test,infra}/**/*.test.ts'],
+          exclude: ['**/node_modules/**', '**/*.long.test.ts'],
+          globalSetup: ['./libs/testing/global-setup.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'long',
+          include: ['{apps,libs,test}/**/*.long.test.ts'],
+          testTimeout: 1_200_000,
+          fileParallelism: false,
+          globalSetup: ['./libs/testing/global-setup.ts'],
+        },
+      },
+    ],
+  },
+});
