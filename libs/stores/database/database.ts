@@ -1,0 +1,141 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+
+import { isConnectionLoss } from './errors.ts';
+import { PrismaClient } from './generated/client.ts';
+
+/** A statement that each connection prepares once under its `name`. Names are unique in the program. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Values that the statements' parameters take. BigInts travel as decimal text. */
+export type Parameter = string | number | bigint | boolean | Uint8Array | Date | null | readonly Parameter[];
+
+/** Runs prepared statements: the pool, or one transaction. `Row` is what the caller's SQL returns. */
+export interface Queryable {
+  query<Row extends object>(statement: Statement, parameters?: readonly Parameter[]): Promise<Row[]>;
+}
+
+/** One open transaction (READ COMMITTED); it ends with the function it was given to. */
+export type Transaction = Queryable;
+
+/** The organisation's PostgreSQL: Prisma for ordinary queries, prepared statements for hot paths, one pool. */
+export interface Database extends Queryable {
+  readonly prisma: PrismaClient;
+  /** Commits if `work` resolves, rolls back if it throws. Durable when it resolves (synchronous_commit). */
+  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  /**
+   * Holds a session-level advisory lock on a connection of its own until `release` is called or the connection
+   * is lost (`lost` aborts then); undefined if another session holds it.
+   */
+  tryLock(key: bigint): Promise<Lock | undefined>;
+  /** Called after each new connection: the server may have been restored to another time. */
+  onConnect(listener: () => void): void;
+  close(): Promise<void>;
+}
+
+/** A held advisory lock. */
+export interface Lock {
+  readonly lost: AbortSignal;
+  release(): Promise<void>;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 60_000;
+
+// int8 as bigint: ledger indices and sizes are bigint everywhere.
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format = 'text'): ((text: string) => unknown) =>
+    oid === pg.types.builtins.INT8 && format === 'text' ? BigInt : pg.types.getTypeParser(oid, 'text'),
+};
+
+const encodeParameter = (value: Parameter): unknown => {
+  if (typeof value === 'bigint') return value.toString();
+  if (value instanceof Uint8Array) return Buffer.isBuffer(value) ? value : Buffer.from(value);
+  if (Array.isArray(value)) return value.map((item: Parameter) => encodeParameter(item));
+  return value;
+};
+
+const run = async <Row extends object>(
+  target: pg.Pool | pg.PoolClient,
+  statement: Statement,
+  parameters: readonly Parameter[],
+): Promise<Row[]> => {
+  const result = await target.query<Row>({
+    name: statement.name,
+    text: statement.text,
+    values: parameters.map(encodeParameter),
+  });
+  return result.rows;
+};
+
+/** Opens a pool of at most `connections` connections to `url`. Nothing is sent before the first query. */
+export function openDatabase(url: string, { connections = 20 }: { connections?: number } = {}): Database {
+  const options = {
+    connectionString: url,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    keepAlive: true,
+    types,
+  };
+  const pool = new pg.Pool({ ...options, max: connections });
+  // An idle connection that breaks is replaced by the pool; whoever uses one sees the error in its query.
+  pool.on('error', () => undefined);
+  const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: url, max: 4 }) });
+
+  return {
+    prisma,
+    query: (statement, parameters = []) => run(pool, statement, parameters),
+
+    async transaction(work) {
+      const client = await pool.connect();
+      let broken: Error | undefined;
+      try {
+        await client.query('BEGIN');
+        const value = await work({
+          query: (statement, parameters = []) => run(client, statement, parameters),
+        });
+        await client.query('COMMIT');
+        return value;
+      } catch (error) {
+        if (isConnectionLoss(error)) broken = error instanceof Error ? error : new Error(String(error));
+        else
+          await client
+            .query('ROLLBACK')
+            .catch((cause: unknown) => (broken = new Error('rollback', { cause })));
+        throw error;
+      } finally {
+        client.release(broken);
+      }
+    },
+
+    async tryLock(key) {
+      const client = new pg.Client(options);
+      const lost = new AbortController();
+      const lose = (): void => {
+        lost.abort();
+      };
+      client.on('error', lose).on('end', lose);
+      await client.connect();
+      const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [
+        key.toString(),
+      ]);
+      if (rows[0]?.held !== true) {
+        await client.end();
+        return undefined;
+      }
+      return { lost: lost.signal, release: () => client.end() };
+    },
+
+    onConnect(listener) {
+      pool.on('connect', listener);
+    },
+
+    async close() {
+      await prisma.$disconnect();
+      await pool.end();
+    },
+  };
+}
