@@ -20,14 +20,19 @@ export type Descriptor = {
 /** What an index says of the machine that an image is for; unknown fields are not kept. */
 export type Platform = { architecture: string; os: string; variant?: string; 'os.version'?: string };
 
-// Go writes absent slices and maps as null: it stands for absence here too.
-const annotationsSchema = z.record(z.string(), z.string()).nullish();
+/** A field that may be absent; Go writes absent slices and maps as null, which stands for absence here too. */
+export function optionalField<T extends z.ZodType>(schema: T) {
+  return schema.nullish().transform((value) => value ?? undefined);
+}
+
+/** The wire form of annotations: text by text. */
+export const annotationsSchema = optionalField(z.record(z.string(), z.string()));
 
 const platformSchema = z.looseObject({
   architecture: z.string(),
   os: z.string(),
-  variant: z.string().nullish(),
-  'os.version': z.string().nullish(),
+  variant: optionalField(z.string()),
+  'os.version': optionalField(z.string()),
 });
 
 /** The wire form of a descriptor, unknown fields tolerated. */
@@ -35,15 +40,12 @@ export const descriptorSchema = z.looseObject({
   mediaType: z.string().min(1).max(255),
   digest: z.string().refine(isDigest, 'is not a sha256 or sha512 digest'),
   size: z.int().nonnegative(),
-  urls: z.array(z.string()).nullish(),
+  urls: optionalField(z.array(z.string())),
   annotations: annotationsSchema,
-  data: z.base64().nullish(),
-  artifactType: z.string().max(255).nullish(),
-  platform: platformSchema.nullish(),
+  data: optionalField(z.base64()),
+  artifactType: optionalField(z.string().max(255)),
+  platform: optionalField(platformSchema),
 });
-
-/** The wire form of annotations: text by text. */
-export { annotationsSchema };
 
 /**
  * Gives the descriptor's known fields, absent ones left out.
@@ -51,16 +53,16 @@ export { annotationsSchema };
  */
 export function toDescriptor(wire: z.output<typeof descriptorSchema>): Descriptor {
   const { mediaType, digest, size, urls, annotations, data, artifactType, platform } = wire;
-  if (data != null) verifyData(data, digest, size);
+  if (data !== undefined) verifyData(data, digest, size);
   return {
     mediaType,
     digest,
     size,
-    ...(urls != null && urls.length > 0 && { urls }),
-    ...(annotations != null && { annotations }),
-    ...(data != null && { data }),
-    ...(artifactType != null && artifactType !== '' && { artifactType }),
-    ...(platform != null && { platform: toPlatform(platform) }),
+    ...(urls !== undefined && urls.length > 0 && { urls }),
+    ...(annotations !== undefined && { annotations }),
+    ...(data !== undefined && { data }),
+    ...(artifactType !== undefined && artifactType !== '' && { artifactType }),
+    ...(platform !== undefined && { platform: toPlatform(platform) }),
   };
 }
 
@@ -69,8 +71,8 @@ function toPlatform({ architecture, os, variant, ...rest }: z.output<typeof plat
   return {
     architecture,
     os,
-    ...(variant != null && { variant }),
-    ...(version != null && { 'os.version': version }),
+    ...(variant !== undefined && { variant }),
+    ...(version !== undefined && { 'os.version': version }),
   };
 }
 

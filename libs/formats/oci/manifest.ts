@@ -1,6 +1,12 @@
 import { z } from 'zod';
 
-import { annotationsSchema, type Descriptor, descriptorSchema, toDescriptor } from './descriptor.ts';
+import {
+  annotationsSchema,
+  type Descriptor,
+  descriptorSchema,
+  optionalField,
+  toDescriptor,
+} from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { OciError } from './errors.ts';
 import {
@@ -41,12 +47,12 @@ export type Manifest = {
 
 const manifestSchema = z.looseObject({
   schemaVersion: z.literal(2),
-  mediaType: z.string().max(255).nullish(),
-  artifactType: z.string().max(255).nullish(),
-  config: descriptorSchema.nullish(),
-  layers: z.array(descriptorSchema).max(MAX_DESCRIPTORS).nullish(),
-  manifests: z.array(descriptorSchema).max(MAX_DESCRIPTORS).nullish(),
-  subject: descriptorSchema.nullish(),
+  mediaType: optionalField(z.string().max(255)),
+  artifactType: optionalField(z.string().max(255)),
+  config: optionalField(descriptorSchema),
+  layers: optionalField(z.array(descriptorSchema).max(MAX_DESCRIPTORS)),
+  manifests: optionalField(z.array(descriptorSchema).max(MAX_DESCRIPTORS)),
+  subject: optionalField(descriptorSchema),
   annotations: annotationsSchema,
 });
 
@@ -86,7 +92,7 @@ function readManifest(bytes: Uint8Array): WireManifest {
 
 function mediaTypeOf(wire: WireManifest, contentType: string | undefined): ManifestMediaType {
   const sent = contentType?.split(';', 1)[0]?.trim().toLowerCase();
-  const written = wire.mediaType ?? undefined;
+  const written = wire.mediaType;
   if (sent !== undefined && sent !== '' && written !== undefined && sent !== written) {
     throw invalid('The Content-Type is not the mediaType that the manifest states.', {
       contentType: sent.slice(0, 255),
@@ -104,12 +110,12 @@ function mediaTypeOf(wire: WireManifest, contentType: string | undefined): Manif
 }
 
 function guessMediaType(wire: WireManifest): ManifestMediaType {
-  return wire.manifests != null ? OCI_IMAGE_INDEX : OCI_IMAGE_MANIFEST;
+  return wire.manifests !== undefined ? OCI_IMAGE_INDEX : OCI_IMAGE_MANIFEST;
 }
 
 function toImage(wire: WireManifest, mediaType: ManifestMediaType): Manifest {
-  if (wire.manifests != null) throw invalid('An image manifest must not have a field "manifests".');
-  if (wire.config == null) throw invalid('An image manifest must have a field "config".');
+  if (wire.manifests !== undefined) throw invalid('An image manifest must not have a field "manifests".');
+  if (wire.config === undefined) throw invalid('An image manifest must have a field "config".');
   const config = toDescriptor(wire.config);
   const layers = (wire.layers ?? []).map(toDescriptor);
 
@@ -124,7 +130,7 @@ function toImage(wire: WireManifest, mediaType: ManifestMediaType): Manifest {
 }
 
 function toIndex(wire: WireManifest, mediaType: ManifestMediaType): Manifest {
-  if (wire.config != null || wire.layers != null) {
+  if (wire.config !== undefined || wire.layers !== undefined) {
     throw invalid('An index must not have a field "config" or "layers".');
   }
   const manifests = (wire.manifests ?? []).map(toDescriptor);
@@ -148,8 +154,8 @@ function commonFields(wire: WireManifest, mediaType: ManifestMediaType) {
     kind: manifestKind(mediaType),
     layers: [],
     manifests: [],
-    ...(hasSubject && wire.subject != null && { subject: toDescriptor(wire.subject) }),
-    ...(wire.annotations != null && { annotations: wire.annotations }),
+    ...(hasSubject && wire.subject !== undefined && { subject: toDescriptor(wire.subject) }),
+    ...(wire.annotations !== undefined && { annotations: wire.annotations }),
   };
 }
 
@@ -161,8 +167,8 @@ function digestsOf(descriptors: Descriptor[]): Digest[] {
   return [...new Set(descriptors.map(({ digest }) => digest))];
 }
 
-function nonEmpty(text: string | null | undefined): string | undefined {
-  return text == null || text === '' ? undefined : text;
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === undefined || text === '' ? undefined : text;
 }
 
 function invalid(message: string, detail?: unknown): OciError {

@@ -1,0 +1,78 @@
+import type { Readable } from 'node:stream';
+
+import type { Digest, DigestAlgorithm } from '@dockchains/oci';
+
+/** Bytes `start` to `end` of a blob, both inclusive. */
+export type BlobRange = { start: number; end: number };
+
+/** Where the bytes of an upload come from. Chunks are kept for a while: a source must not write into one again. */
+export type ByteSource = Readable | AsyncIterable<Buffer>;
+
+/** Limits of an append: more than `maxBytes` is refused; `signal` ends the wait for a source that has stopped. */
+export type AppendOptions = { maxBytes?: number; signal?: AbortSignal };
+
+/** An upload that was neither committed nor cancelled; sizes in bytes, `modified` by the store's clock. */
+export type UploadInfo = { id: string; size: number; modified: Date };
+
+/**
+ * Content by digest, and the uploads on their way to become content.
+ *
+ * Durability: what `put`, `commitUpload` and `delete` did survives a loss of power once they return; appended bytes survive the death of the process.
+ * Atomicity: a blob is there whole and verified, or not at all. Ordering: none between blobs.
+ * Concurrency: safe for any number of processes, but one upload belongs to one caller at a time; within a process a second gets UPLOAD_BUSY, across
+ * processes the caller's lock on the upload's row decides.
+ * Every method throws BlobStoreError NO_SPACE or IO when the medium fails; nothing half written is then visible.
+ */
+export type BlobStore = {
+  /** Gives a blob's size in bytes; undefined if it is not there. */
+  stat(digest: Digest): Promise<{ size: number } | undefined>;
+  /**
+   * Opens a blob, or a range within it, for streaming in pieces of at most 1 MiB. The blob is held open: deleting it meanwhile cuts nothing off.
+   * @throws BlobStoreError BLOB_UNKNOWN
+   */
+  open(digest: Digest, range?: BlobRange): Promise<Readable>;
+  /**
+   * Reads a small blob whole.
+   * @throws BlobStoreError BLOB_UNKNOWN, TOO_LARGE if it is longer than `maxBytes`
+   */
+  read(digest: Digest, maxBytes: number): Promise<Buffer>;
+  /**
+   * Stores bytes that are in memory, such as a manifest; again is no harm.
+   * @throws BlobStoreError DIGEST_MISMATCH
+   */
+  put(bytes: Uint8Array, digest: Digest): Promise<void>;
+  /** Removes a blob; false if it was not there. The caller has made sure that nobody needs it. */
+  delete(digest: Digest): Promise<boolean>;
+
+  /**
+   * Begins an upload under an id of the caller's, 1 to 128 letters, digits, `-` and `_`. The algorithm is the one that the commit will most likely name.
+   * @throws BlobStoreError UPLOAD_EXISTS, KEY_INVALID
+   */
+  createUpload(id: string, algorithm?: DigestAlgorithm): Promise<void>;
+  /**
+   * Writes the source's bytes at `offset`, cutting off first what lies behind it: that was never acknowledged. Holds at most a few MiB in memory.
+   * If the source fails, what it gave before is kept and counted in the error's `received`; in every other failure the upload is back at `offset`.
+   * An empty source only cuts.
+   * @throws BlobStoreError UPLOAD_UNKNOWN, UPLOAD_BUSY, OFFSET_INVALID beyond the upload's end, TOO_LARGE, SOURCE_FAILED
+   */
+  appendUpload(
+    id: string,
+    offset: number,
+    source: ByteSource,
+    options?: AppendOptions,
+  ): Promise<{ received: number }>;
+  /** Gives how many bytes an upload has; undefined if there is no such upload. */
+  uploadSize(id: string): Promise<number | undefined>;
+  /**
+   * Makes the upload's bytes the blob `expected`, and the upload is gone, also if the blob was there already.
+   * @throws BlobStoreError UPLOAD_UNKNOWN, UPLOAD_BUSY, DIGEST_MISMATCH, after which the upload is as before
+   */
+  commitUpload(id: string, expected: Digest): Promise<{ size: number }>;
+  /**
+   * Drops an upload; false if there is no such upload.
+   * @throws BlobStoreError UPLOAD_BUSY
+   */
+  cancelUpload(id: string): Promise<boolean>;
+  /** Gives the uploads there are, in no order, for the caller to cancel the abandoned ones. */
+  listUploads(): Promise<UploadInfo[]>;
+};

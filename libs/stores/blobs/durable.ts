@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { hasErrno } from './errors.ts';
+
+const MAX_REMEMBERED_FOLDERS = 65_536;
+// Longer than any file of a few MiB takes to be written: an older one belongs to a process that died.
+const ABANDONED_AFTER_MS = 3_600_000;
+
+/** Makes folders and files under one root durable: what it made is found again after a loss of power. */
+export class DurableFolder {
+  readonly root: string;
+  readonly #temporary: string;
+  // Folders that were made and synced, or found and synced, by this process.
+  readonly #known = new Set<string>();
+
+  constructor(root: string) {
+    this.root = root;
+    this.#temporary = join(root, 'tmp');
+  }
+
+  /** Makes root and `tmp/`, and removes temporary files left by processes that died over an hour before `now`. */
+  async open(now: Date): Promise<void> {
+    const first = await mkdir(this.root, { recursive: true });
+    for (let made = this.root; first?.startsWith(made) === false; made = dirname(made))
+      await syncFolder(dirname(made));
+    if (first !== undefined) await syncFolder(dirname(first));
+    await this.ensure(this.#temporary);
+    for (const name of await readdir(this.#temporary)) {
+      const path = join(this.#temporary, name);
+      const modifiedMs = await stat(path).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => Infinity, // another process has just finished with it
+      );
+      if (now.getTime() - modifiedMs > ABANDONED_AFTER_MS) await rm(path, { force: true });
+    }
+  }
+
+  /** Makes a folder under the root with its parents; each is durable in its parent when this returns. */
+  async ensure(folder: string): Promise<void> {
+    if (folder === this.root || this.#known.has(folder)) return;
+    await this.ensure(dirname(folder));
+    await mkdir(folder).catch((error: unknown) => {
+      if (!hasErrno(error, 'EEXIST')) throw error;
+    });
+    await syncFolder(dirname(folder));
+    if (this.#known.size >= MAX_REMEMBERED_FOLDERS) this.#known.clear();
+    this.#known.add(folder);
+  }
+
+  /** Writes the bytes to a temporary file, syncs it, and lets `place` link or rename it; whatever happens, no temporary file stays. */
+  async write(bytes: Uint8Array, place: (temporary: string) => Promise<void>): Promise<void> {
+    const temporary = join(this.#temporary, randomUUID());
+    try {
+      const file = await open(temporary, 'wx', 0o640);
+      try {
+        await writeFully(file, [bytes], 0);
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      await place(temporary);
+    } finally {
+      await unlink(temporary).catch(() => undefined); // renamed, or swept by the next start
+    }
+  }
+}
+
+/** Makes a folder's entries durable. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Writes all chunks at the position: a short write, as on a disk that is filling up, is carried on until it fails. */
+export async function writeFully(
+  file: FileHandle,
+  chunks: readonly Uint8Array[],
+  position: number,
+): Promise<void> {
+  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  let written = (await file.writev([...chunks], position)).bytesWritten;
+  if (written === length) return;
+  const whole = Buffer.concat(chunks);
+  while (written < length) {
+    written += (await file.write(whole, written, length - written, position + written)).bytesWritten;
+  }
+}

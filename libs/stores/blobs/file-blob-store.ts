@@ -1,0 +1,121 @@
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { open, rename, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+
+import { type Digest, digestAlgorithm, digestHex, digestOf } from '@dockchains/oci';
+
+import type { BlobRange, BlobStore } from './blob-store.ts';
+import { DurableFolder, syncFolder } from './durable.ts';
+import { BlobStoreError, guarded, hasErrno } from './errors.ts';
+import { FileUploads } from './file-uploads.ts';
+
+// Measured: pieces of 1 MiB from a path stream twice as fast as smaller ones or a FileHandle's.
+const PIECE_BYTES = 1 << 20;
+
+/**
+ * Opens a blob store in a folder of the file system, made if it is not there: `blobs/<algorithm>/<2 hex>/<hex>`, `uploads/<id>` and `tmp/`, all on one
+ * file system. Temporary files that dead processes left over an hour before `now` are removed.
+ */
+export async function openFileBlobStore(root: string, now: Date = new Date()): Promise<BlobStore> {
+  const folder = new DurableFolder(root);
+  const pathOf = (digest: Digest): string => {
+    const hex = digestHex(digest);
+    return join(root, 'blobs', digestAlgorithm(digest), hex.slice(0, 2), hex);
+  };
+  const uploads = new FileUploads(folder, pathOf);
+  await guarded('open the blob store', async () => {
+    await folder.open(now);
+    await uploads.open();
+  });
+
+  return {
+    stat: (digest) => guarded('look up a blob', () => statBlob(pathOf(digest))),
+    open: (digest, range) => guarded('open a blob', () => openBlob(pathOf(digest), digest, range)),
+    read: (digest, maxBytes) => guarded('read a blob', () => readBlob(pathOf(digest), digest, maxBytes)),
+    put: (bytes, digest) => guarded('store a blob', () => putBlob(folder, pathOf(digest), bytes, digest)),
+    delete: (digest) => guarded('delete a blob', () => deleteFile(pathOf(digest))),
+    createUpload: (id, algorithm) => guarded('begin an upload', () => uploads.create(id, algorithm)),
+    appendUpload: (id, offset, source, options) =>
+      guarded('write an upload', () => uploads.append(id, offset, source, options)),
+    uploadSize: (id) => guarded('look up an upload', () => uploads.size(id)),
+    commitUpload: (id, expected) => guarded('commit an upload', () => uploads.commit(id, expected)),
+    cancelUpload: (id) => guarded('cancel an upload', () => uploads.cancel(id)),
+    listUploads: () => guarded('list the uploads', () => uploads.list()),
+  };
+}
+
+async function statBlob(path: string): Promise<{ size: number } | undefined> {
+  try {
+    const { size } = await stat(path);
+    return { size };
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+async function openBlob(path: string, digest: Digest, range: BlobRange | undefined): Promise<Readable> {
+  const stream = createReadStream(path, { highWaterMark: PIECE_BYTES, ...range });
+  try {
+    await once(stream, 'open');
+  } catch (error) {
+    throw unknownIfAbsent(error, digest);
+  }
+  return stream;
+}
+
+async function readBlob(path: string, digest: Digest, maxBytes: number): Promise<Buffer> {
+  const file = await open(path, 'r').catch((error: unknown) => {
+    throw unknownIfAbsent(error, digest);
+  });
+  try {
+    const { size } = await file.stat();
+    if (size > maxBytes) {
+      throw new BlobStoreError('TOO_LARGE', `Blob ${digest} is longer than ${maxBytes} bytes.`);
+    }
+    const bytes = Buffer.allocUnsafe(size);
+    let read = 0;
+    while (read < size) {
+      const { bytesRead } = await file.read(bytes, read, size - read, read);
+      if (bytesRead === 0) throw new BlobStoreError('IO', `Blob ${digest} became shorter while it was read.`);
+      read += bytesRead;
+    }
+    return bytes;
+  } finally {
+    await file.close();
+  }
+}
+
+async function putBlob(
+  folder: DurableFolder,
+  path: string,
+  bytes: Uint8Array,
+  digest: Digest,
+): Promise<void> {
+  if (digestOf(bytes, digestAlgorithm(digest)) !== digest) {
+    throw new BlobStoreError('DIGEST_MISMATCH', `The bytes are not those of ${digest}.`);
+  }
+  await folder.ensure(dirname(path));
+  const there = await statBlob(path);
+  if (there?.size !== bytes.length) await folder.write(bytes, (temporary) => rename(temporary, path));
+  // Also where the blob was there: whoever put it may not have got this far.
+  await syncFolder(dirname(path));
+}
+
+async function deleteFile(path: string): Promise<boolean> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+  await syncFolder(dirname(path));
+  return true;
+}
+
+function unknownIfAbsent(error: unknown, digest: Digest): unknown {
+  if (!hasErrno(error, 'ENOENT')) return error;
+  return new BlobStoreError('BLOB_UNKNOWN', `There is no blob ${digest}.`, { cause: error });
+}

@@ -1,0 +1,211 @@
+import { createHash, type Hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+
+import { type Digest, digestAlgorithm, type DigestAlgorithm, digestHex } from '@dockchains/oci';
+
+import type { AppendOptions, ByteSource, UploadInfo } from './blob-store.ts';
+import { type DurableFolder, syncFolder } from './durable.ts';
+import { BlobStoreError, hasErrno } from './errors.ts';
+import { writeStream, type Written } from './write-stream.ts';
+
+const ID = /^[A-Za-z0-9_-]{1,128}$/;
+const PIECE_BYTES = 1 << 20;
+// Beyond that the oldest is forgotten, and its upload is hashed from the file when it is committed.
+const MAX_RUNNING = 4096;
+
+/** The hash over the first `size` bytes of an upload, all of them synced. */
+type RunningHash = { algorithm: DigestAlgorithm; hash: Hash; size: number };
+
+/** The uploads of a file blob store: `uploads/<id>`, and for those of this process the hash of what was written so far. */
+export class FileUploads {
+  readonly #folder: DurableFolder;
+  readonly #root: string;
+  readonly #blobPath: (digest: Digest) => string;
+  readonly #running = new Map<string, RunningHash>();
+  readonly #busy = new Set<string>();
+
+  constructor(folder: DurableFolder, blobPath: (digest: Digest) => string) {
+    this.#folder = folder;
+    this.#root = join(folder.root, 'uploads');
+    this.#blobPath = blobPath;
+  }
+
+  async open(): Promise<void> {
+    await this.#folder.ensure(this.#root);
+  }
+
+  async create(id: string, algorithm: DigestAlgorithm = 'sha256'): Promise<void> {
+    const file = await open(this.#path(id), 'wx', 0o640).catch((error: unknown) => {
+      if (hasErrno(error, 'EEXIST'))
+        throw new BlobStoreError('UPLOAD_EXISTS', 'There is an upload of that id.');
+      throw error;
+    });
+    await file.close();
+    this.#remember(id, { algorithm, hash: createHash(algorithm), size: 0 });
+  }
+
+  append(
+    id: string,
+    offset: number,
+    source: ByteSource,
+    options: AppendOptions = {},
+  ): Promise<{ received: number }> {
+    return this.#exclusively(id, async () => {
+      const file = await open(this.#path(id), 'r+').catch((error: unknown) => {
+        throw unknownIfAbsent(error);
+      });
+      try {
+        await cutTo(file, offset);
+        const { received, failure } = await this.#write(id, file, offset, source, options);
+        if (failure === undefined) return { received };
+        throw new BlobStoreError('SOURCE_FAILED', 'The upload was broken off by its sender.', {
+          cause: failure,
+          received,
+        });
+      } finally {
+        await file.close();
+      }
+    });
+  }
+
+  async size(id: string): Promise<number | undefined> {
+    return (await statOrAbsent(this.#path(id)))?.size;
+  }
+
+  /** Order: bytes synced, hash compared, renamed into place, folder synced. A death in between leaves either the upload or the blob. */
+  commit(id: string, expected: Digest): Promise<{ size: number }> {
+    return this.#exclusively(id, async () => {
+      const path = this.#path(id);
+      const size = (await statOrAbsent(path))?.size;
+      if (size === undefined) throw unknownUpload();
+      if ((await this.#hexOf(id, size, digestAlgorithm(expected))) !== digestHex(expected)) {
+        throw new BlobStoreError('DIGEST_MISMATCH', `The uploaded bytes are not those of ${expected}.`);
+      }
+      const target = this.#blobPath(expected);
+      await this.#folder.ensure(dirname(target));
+      await rename(path, target);
+      await syncFolder(dirname(target));
+      this.#running.delete(id);
+      return { size };
+    });
+  }
+
+  cancel(id: string): Promise<boolean> {
+    return this.#exclusively(id, async () => {
+      this.#running.delete(id);
+      try {
+        await unlink(this.#path(id));
+        return true;
+      } catch (error) {
+        if (hasErrno(error, 'ENOENT')) return false;
+        throw error;
+      }
+    });
+  }
+
+  async list(): Promise<UploadInfo[]> {
+    const uploads: UploadInfo[] = [];
+    for (const id of await readdir(this.#root)) {
+      const found = await statOrAbsent(join(this.#root, id));
+      if (found !== undefined) uploads.push({ id, size: found.size, modified: found.mtime });
+    }
+    return uploads;
+  }
+
+  async #write(
+    id: string,
+    file: FileHandle,
+    offset: number,
+    source: ByteSource,
+    options: AppendOptions,
+  ): Promise<Written> {
+    const running = this.#running.get(id);
+    const usable = running?.size === offset ? running : undefined;
+    // Taken out while it is not known to match the file.
+    this.#running.delete(id);
+    try {
+      const written = await writeStream({ file, offset, hash: usable?.hash }, source, options);
+      await file.datasync();
+      if (usable !== undefined) this.#remember(id, { ...usable, size: offset + written.received });
+      return written;
+    } catch (error) {
+      // Gives the space back, and later appends begin where the sender was told that they do.
+      await file.truncate(offset).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** The hash of the upload's bytes, which are synced when this returns. */
+  async #hexOf(id: string, size: number, algorithm: DigestAlgorithm): Promise<string> {
+    const running = this.#running.get(id);
+    if (running?.size === size && running.algorithm === algorithm) return running.hash.copy().digest('hex');
+
+    const path = this.#path(id);
+    const file = await open(path, 'r+');
+    try {
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    const hash = createHash(algorithm);
+    await pipeline(createReadStream(path, { highWaterMark: PIECE_BYTES }), hash);
+    return hash.digest('hex');
+  }
+
+  #remember(id: string, running: RunningHash): void {
+    this.#running.set(id, running);
+    if (this.#running.size <= MAX_RUNNING) return;
+    const [oldest] = this.#running.keys();
+    if (oldest !== undefined) this.#running.delete(oldest);
+  }
+
+  async #exclusively<T>(id: string, operation: () => Promise<T>): Promise<T> {
+    if (this.#busy.has(id))
+      throw new BlobStoreError('UPLOAD_BUSY', 'The upload is being written by another request.');
+    this.#busy.add(id);
+    try {
+      return await operation();
+    } finally {
+      this.#busy.delete(id);
+    }
+  }
+
+  #path(id: string): string {
+    if (ID.test(id)) return join(this.#root, id);
+    throw new BlobStoreError('KEY_INVALID', 'An upload id must be 1 to 128 letters, digits, "-" or "_".');
+  }
+}
+
+async function cutTo(file: FileHandle, offset: number): Promise<void> {
+  const { size } = await file.stat();
+  if (!Number.isSafeInteger(offset) || offset < 0 || offset > size) {
+    throw new BlobStoreError(
+      'OFFSET_INVALID',
+      `The upload has ${size} bytes: nothing can be written at ${offset}.`,
+    );
+  }
+  if (size > offset) await file.truncate(offset);
+}
+
+async function statOrAbsent(path: string) {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+function unknownIfAbsent(error: unknown): unknown {
+  return hasErrno(error, 'ENOENT') ? unknownUpload() : error;
+}
+
+function unknownUpload(): BlobStoreError {
+  return new BlobStoreError(
+    'UPLOAD_UNKNOWN',
+    'There is no upload of that id; it may have been committed or cancelled.',
+  );
+}
