@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 import { hasErrno } from './errors.ts';
 
@@ -22,10 +22,7 @@ export class DurableFolder {
 
   /** Makes root and `tmp/`, and removes temporary files left by processes that died over an hour before `now`. */
   async open(now: Date): Promise<void> {
-    const first = await mkdir(this.root, { recursive: true });
-    for (let made = this.root; first?.startsWith(made) === false; made = dirname(made))
-      await syncFolder(dirname(made));
-    if (first !== undefined) await syncFolder(dirname(first));
+    await makeRoot(this.root);
     await this.ensure(this.#temporary);
     for (const name of await readdir(this.#temporary)) {
       const path = join(this.#temporary, name);
@@ -65,6 +62,14 @@ export class DurableFolder {
       await unlink(temporary).catch(() => undefined); // renamed, or swept by the next start
     }
   }
+}
+
+async function makeRoot(root: string): Promise<void> {
+  const first = await mkdir(root, { recursive: true });
+  if (first === undefined) return;
+  const shortest = resolve(first).length;
+  for (let made = resolve(root); made.length >= shortest; made = dirname(made))
+    await syncFolder(dirname(made));
 }
 
 /** Makes a folder's entries durable. */

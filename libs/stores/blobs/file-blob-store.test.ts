@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+
+import { digestHex, digestOf } from '@dockchains/oci';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import type { BlobStore } from './blob-store.ts';
+import { openFileBlobStore } from './file-blob-store.ts';
+
+const BYTES = randomBytes(5000);
+const DIGEST = digestOf(BYTES);
+const ABSENT = digestOf(Buffer.from('absent'));
+
+let root: string;
+let store: BlobStore;
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'blobs-'));
+  store = await openFileBlobStore(root);
+});
+
+afterEach(async () => {
+  await rm(root, { recursive: true });
+});
+
+test.each(['sha256', 'sha512'] as const)('stores bytes under their %s digest', async (algorithm) => {
+  const digest = digestOf(BYTES, algorithm);
+  await store.put(BYTES, digest);
+  expect(await store.stat(digest)).toEqual({ size: 5000 });
+  expect(await store.read(digest, 5000)).toEqual(BYTES);
+  expect(await buffer(await store.open(digest))).toEqual(BYTES);
+  const hex = digestHex(digest);
+  expect(await readdir(join(root, 'blobs', algorithm, hex.slice(0, 2)))).toEqual([hex]);
+});
+
+test('stores a blob of no bytes', async () => {
+  const digest = digestOf(Buffer.alloc(0));
+  await store.put(Buffer.alloc(0), digest);
+  expect(await store.stat(digest)).toEqual({ size: 0 });
+  expect(await store.read(digest, 0)).toHaveLength(0);
+  expect(await buffer(await store.open(digest))).toHaveLength(0);
+});
+
+test('refuses bytes of another digest', async () => {
+  await expect(store.put(BYTES, ABSENT)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+  expect(await store.stat(ABSENT)).toBeUndefined();
+});
+
+test.each([
+  { start: 0, end: 0 },
+  { start: 500, end: 1499 },
+  { start: 4999, end: 4999 },
+  { start: 0, end: 4999 },
+])('streams bytes $start to $end', async (range) => {
+  await store.put(BYTES, DIGEST);
+  expect(await buffer(await store.open(DIGEST, range))).toEqual(BYTES.subarray(range.start, range.end + 1));
+});
+
+test('streams in pieces of at most 1 MiB', async () => {
+  const bytes = randomBytes(3 * (1 << 20) + 1);
+  await store.put(bytes, digestOf(bytes));
+  const pieces: number[] = [];
+  for await (const piece of await store.open(digestOf(bytes))) pieces.push((piece as Buffer).length);
+  expect(pieces).toEqual([1 << 20, 1 << 20, 1 << 20, 1]);
+});
+
+test('says of an absent blob that it is unknown', async () => {
+  expect(await store.stat(ABSENT)).toBeUndefined();
+  await expect(store.open(ABSENT)).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' });
+  await expect(store.read(ABSENT, 10)).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' });
+  expect(await store.delete(ABSENT)).toBe(false);
+});
+
+test('refuses to read more than the caller takes', async () => {
+  await store.put(BYTES, DIGEST);
+  await expect(store.read(DIGEST, 4999)).rejects.toMatchObject({ code: 'TOO_LARGE' });
+});
+
+test('lets an open blob be read to its end after it was deleted', async () => {
+  await store.put(BYTES, DIGEST);
+  const stream = await store.open(DIGEST);
+  expect(await store.delete(DIGEST)).toBe(true);
+  expect(await buffer(stream)).toEqual(BYTES);
+  expect(await store.stat(DIGEST)).toBeUndefined();
+});
+
+test('stores one blob for many that put it at once, from several openings of the folder', async () => {
+  const stores = [store, await openFileBlobStore(root), await openFileBlobStore(root)];
+  await Promise.all(stores.flatMap((one) => [one.put(BYTES, DIGEST), one.put(BYTES, DIGEST)]));
+  expect(await store.read(DIGEST, 5000)).toEqual(BYTES);
+  expect(await readdir(join(root, 'tmp'))).toEqual([]);
+});
+
+test('mends a blob that a crash has left short', async () => {
+  const hex = digestHex(DIGEST);
+  await store.put(BYTES, DIGEST);
+  await writeFile(join(root, 'blobs/sha256', hex.slice(0, 2), hex), 'short');
+  await store.put(BYTES, DIGEST);
+  expect(await store.read(DIGEST, 5000)).toEqual(BYTES);
+});
+
+test('sweeps temporary files of dead processes, not those of living ones', async () => {
+  const now = new Date('2026-01-01T12:00:00Z');
+  for (const [name, minutes] of [
+    ['old', 61],
+    ['young', 59],
+  ] as const) {
+    const path = join(root, 'tmp', name);
+    const time = new Date(now.getTime() - minutes * 60_000);
+    await writeFile(path, 'half');
+    await utimes(path, time, time);
+  }
+  await openFileBlobStore(root, now);
+  expect(await readdir(join(root, 'tmp'))).toEqual(['young']);
+});
+
+test('leaves nothing behind when a blob cannot be put into place', async () => {
+  await rm(join(root, 'blobs'), { recursive: true, force: true });
+  await writeFile(join(root, 'blobs'), 'in the way');
+  await expect(store.put(BYTES, DIGEST)).rejects.toMatchObject({ code: 'IO', cause: { code: 'ENOTDIR' } });
+  expect(await readdir(join(root, 'tmp'))).toEqual([]);
+});
+
+test('makes its folder with the parents', async () => {
+  const deep = await openFileBlobStore(join(root, 'a/b/c'));
+  await deep.put(BYTES, DIGEST);
+  expect(await readdir(join(root, 'a/b/c'))).toEqual(['blobs', 'tmp', 'uploads']);
+});
