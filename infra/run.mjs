@@ -1,1 +1,22 @@
-// placeholder replaced by the bootstrap commit
+// `node infra/run.mjs TASK …`: what the scripts of package.json call. Without dependencies, and under Node 20 as well:
+// it runs before anything is installed.
+import { explain, Refusal } from './steps.mjs';
+
+const tasks = {
+  check: () => import('./check.mjs').then(({ check }) => check),
+  format: () => import('./check.mjs').then(({ format }) => format),
+  test: () => import('./test.mjs').then(({ testQuick }) => testQuick),
+  'test:long': () => import('./test.mjs').then(({ testLong }) => testLong),
+};
+
+try {
+  const [name = '', ...args] = process.argv.slice(2);
+  if (!Object.hasOwn(tasks, name)) {
+    throw new Refusal(`There is no task "${name}": use one of ${Object.keys(tasks).join(', ')}.`);
+  }
+  const task = await tasks[name]();
+  process.exitCode = await task(args);
+} catch (error) {
+  explain(error);
+  process.exitCode = 1;
+}

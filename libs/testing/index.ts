@@ -1,1 +1,2 @@
-export {};
+export { createDatabaseOn, createTestDatabase, startPrivatePostgres } from './postgres.ts';
+export type { PrivatePostgres, TestDatabase } from './postgres.ts';

@@ -1,0 +1,43 @@
+/** A running embedded PostgreSQL that answers on loopback. */
+export interface PostgresServer {
+  readonly pid: number;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  /** The folder of its cluster (PGDATA). */
+  readonly cluster: string;
+  /** Whether it had been running before. */
+  readonly adopted: boolean;
+  /** The connection URL of one of its databases, password included. */
+  readonly url: (database: string) => string;
+  /** Stops it in order (SIGINT), and by force when it takes too long. */
+  readonly stop: () => Promise<void>;
+  /** Kills its main process with SIGKILL, as a crash would; resolves when that is gone. */
+  readonly kill9: () => Promise<void>;
+}
+
+export interface PostgresOptions {
+  /** Absolute path of a folder that is made when absent: password, log and, where its user can reach it, cluster. */
+  readonly dataDir: string;
+  /** Taken if free, else another one is. */
+  readonly preferredPort?: number;
+  /** Configuration parameters by name, over the defaults. */
+  readonly settings?: Readonly<Record<string, string | number>>;
+  /**
+   * `process` (the default): it ends when this process does, however that ends. `temporary`: its data are removed then,
+   * too. `detached`: it outlives this process.
+   */
+  readonly life?: 'process' | 'temporary' | 'detached';
+}
+
+/** Starts the server of a data folder, or adopts the one that runs there already; resolves when it answers. */
+export function startPostgres(options: PostgresOptions): Promise<PostgresServer>;
+
+/** Stops the server of a data folder; false when none was running. */
+export function stopPostgres(dataDir: string): Promise<boolean>;
+
+/** Where the cluster (PGDATA) of a data folder lies. */
+export function findCluster(dataDir: string): string;
+
+/** Removes a data folder and its cluster; the server must have been stopped. */
+export function removePostgres(dataDir: string): void;

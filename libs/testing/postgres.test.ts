@@ -1,0 +1,63 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createDatabaseOn, createTestDatabase, startPrivatePostgres, type PrivatePostgres } from './index.ts';
+
+async function query(url: string, sql: string): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined); // the server is killed under it
+  await client.connect();
+  try {
+    const { rows } = await client.query<Record<string, unknown>>(sql);
+    return rows.flatMap((row) => Object.values(row));
+  } finally {
+    await client.end();
+  }
+}
+
+test('each test database is a fresh one on the shared server', async () => {
+  const first = await createTestDatabase();
+  const second = await createTestDatabase();
+  await query(first.url, 'CREATE TABLE here (n int)');
+  expect(await query(second.url, "SELECT to_regclass('here')")).toEqual([null]);
+  expect(await query(first.url, 'SHOW fsync')).toEqual(['on']);
+  await first.drop();
+  await second.drop();
+});
+
+describe('a private server', () => {
+  let server: PrivatePostgres;
+  let folder: string;
+  beforeAll(async () => {
+    server = await startPrivatePostgres();
+    folder = await mkdtemp(join(tmpdir(), 'dockchains-snapshot-'));
+  });
+  afterAll(async () => {
+    await server.remove();
+    await rm(folder, { recursive: true });
+  });
+
+  test('keeps what was committed when it is killed', async () => {
+    const database = await createDatabaseOn(server.url('postgres'));
+    await query(database.url, 'CREATE TABLE kept AS SELECT 7 AS n');
+    await server.kill9();
+    await expect(query(database.url, 'SELECT 1')).rejects.toThrow();
+    await server.start();
+    expect(await query(database.url, 'SELECT n FROM kept')).toEqual([7]);
+  });
+
+  test('goes back to an earlier copy', async () => {
+    const { url } = await createDatabaseOn(server.url('postgres'));
+    await query(url, 'CREATE TABLE history AS SELECT 1 AS n');
+    await server.stop();
+    await server.snapshot(join(folder, 'copy'));
+    await server.start();
+    await query(url, 'INSERT INTO history VALUES (2)');
+    await server.stop();
+    await server.restore(join(folder, 'copy'));
+    await server.start();
+    expect(await query(url, 'SELECT n FROM history')).toEqual([1]);
+  });
+});
