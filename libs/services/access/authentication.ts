@@ -1,0 +1,170 @@
+import type { Database, Statement } from '@dockchains/database';
+import { encodeScope, type Scope } from '@dockchains/oci';
+
+import { AccessError } from './errors.ts';
+import { isPattern, matchesPattern } from './glob.ts';
+import type { Passwords } from './passwords.ts';
+import { type Action, ANONYMOUS, includesAction, isAction, type Principal } from './principal.ts';
+import { TOKEN_SECONDS, type Tokens, UPLOAD_GRACE_SECONDS } from './tokens.ts';
+
+/** A user name and its password, as sent. */
+export type Credentials = { readonly username: string; readonly password: string };
+
+/** A token as `/token` gives it. */
+export type IssuedToken = {
+  readonly token: string;
+  readonly expiresInSeconds: number;
+  readonly issuedAt: Date;
+  /** What was asked for and is allowed now. */
+  readonly granted: readonly Scope[];
+};
+
+/** Why a challenge is made although a token came with the request (RFC 6750 §3.1). */
+export type ChallengeError = 'invalid_token' | 'insufficient_scope';
+
+/** Finds out who asks. */
+export interface Authentication {
+  /**
+   * Reads an `Authorization` header; none is anonymous.
+   * @throws AccessError INVALID_TOKEN
+   */
+  authenticate(authorization: string | undefined): Promise<Principal>;
+  /**
+   * As {@link authenticate}, but takes a token that ended less than 24 hours ago from the principal whose upload it is.
+   * @throws AccessError INVALID_TOKEN
+   */
+  authenticateForUpload(
+    authorization: string | undefined,
+    uploadPrincipalId: string | undefined,
+  ): Promise<Principal>;
+  /**
+   * Gives a token for what is allowed of the scopes; without credentials an anonymous one.
+   * @throws AccessError BAD_CREDENTIALS, TOO_MANY, INVALID_INPUT
+   */
+  issueToken(credentials: Credentials | undefined, scopes: readonly Scope[]): Promise<IssuedToken>;
+  /** Gives the `WWW-Authenticate` header of a 401 (Docker token authentication, RFC 6750 §3). */
+  challenge(scopes?: readonly Scope[], error?: ChallengeError): string;
+}
+
+type AuthenticationDeps = {
+  readonly database: Database;
+  readonly passwords: Passwords;
+  readonly tokens: Tokens;
+  readonly clock: () => Date;
+  readonly organisation: string;
+  readonly publicUrl: string;
+};
+
+type PolicyRow = { readonly pattern: string; readonly actions: readonly string[] };
+
+const MAX_CREDENTIAL = 1024;
+const BEARER = /^bearer +([A-Za-z0-9._-]+) *$/i;
+// What Docker's clients mean by `*`.
+const ALL: readonly Action[] = ['pull', 'push', 'delete'];
+
+const READ_ACCOUNT: Statement = {
+  name: 'access-read-account',
+  text: 'SELECT id, password_hash, disabled_at IS NOT NULL AS disabled FROM account WHERE username = $1',
+};
+const READ_POLICIES: Statement = {
+  name: 'access-read-policies',
+  text: 'SELECT pattern, actions FROM policy WHERE principal_id = $1',
+};
+const READ_PUBLIC: Statement = {
+  name: 'access-read-public',
+  text: `SELECT name FROM repository WHERE name = ANY($1) AND visibility = 'public'`,
+};
+
+/** Makes the {@link Authentication} of an organisation. */
+export function createAuthentication(deps: AuthenticationDeps): Authentication {
+  const { database, tokens, clock, organisation, publicUrl } = deps;
+  const realm = `${publicUrl.replace(/\/+$/, '')}/token`;
+
+  const read = async (authorization: string | undefined, graceSeconds: number): Promise<Principal> => {
+    if (authorization === undefined) return ANONYMOUS;
+    const token = BEARER.exec(authorization)?.[1];
+    if (token === undefined) {
+      throw new AccessError('INVALID_TOKEN', 'Only bearer tokens are taken here: get one from /token.');
+    }
+    return tokens.verify(token, clock(), graceSeconds);
+  };
+
+  return {
+    authenticate: (authorization) => read(authorization, 0),
+
+    async authenticateForUpload(authorization, uploadPrincipalId) {
+      const principal = await read(authorization, UPLOAD_GRACE_SECONDS);
+      if (principal.expired !== true) return principal;
+      if (principal.id !== undefined && principal.id === uploadPrincipalId) return principal;
+      throw new AccessError('INVALID_TOKEN', 'The token has ended: sign in again.');
+    },
+
+    async issueToken(credentials, scopes) {
+      const principalId = credentials === undefined ? undefined : await signIn(deps, credentials);
+      const granted = await grant(database, principalId, scopes);
+      const issuedAt = clock();
+      const token = await tokens.sign(principalId, granted, issuedAt);
+      return { token, expiresInSeconds: TOKEN_SECONDS, issuedAt, granted };
+    },
+
+    challenge(scopes = [], error) {
+      const scope = scopes.map(encodeScope).join(' ');
+      const parameters = {
+        realm,
+        service: organisation,
+        ...(scope !== '' && { scope }),
+        ...(error && { error }),
+      };
+      return `Bearer ${Object.entries(parameters)
+        .map(([name, value]) => `${name}="${value}"`)
+        .join(',')}`;
+    },
+  };
+}
+
+const signIn = async (
+  { database, passwords }: AuthenticationDeps,
+  { username, password }: Credentials,
+): Promise<string> => {
+  const refused = new AccessError('BAD_CREDENTIALS', 'The user name or the password is wrong.');
+  if (username.length > MAX_CREDENTIAL || password.length > MAX_CREDENTIAL) throw refused;
+  const [account] = await database.query<{ id: string; password_hash: string; disabled: boolean }>(
+    READ_ACCOUNT,
+    [username],
+  );
+  // The password is checked first: a disabled account takes as long as any other, and so does one that is not there.
+  const matches = await passwords.matches(password, account?.password_hash);
+  if (account === undefined || !matches || account.disabled) throw refused;
+  return account.id;
+};
+
+const grant = async (
+  database: Database,
+  principalId: string | undefined,
+  wanted: readonly Scope[],
+): Promise<Scope[]> => {
+  const names = wanted.filter(({ type }) => type === 'repository').map(({ name }) => name);
+  const [policies, open] = await Promise.all([
+    principalId === undefined ? [] : database.query<PolicyRow>(READ_POLICIES, [principalId]),
+    names.length === 0 ? [] : database.query<{ name: string }>(READ_PUBLIC, [names]),
+  ]);
+  const isOpen = new Set(open.map(({ name }) => name));
+  return wanted.flatMap((scope): Scope[] => {
+    if (scope.type === 'registry' && scope.name === 'catalog') return [scope];
+    if (scope.type !== 'repository' || !isPattern(scope.name)) return [];
+    const actions = expand(scope.actions).filter(
+      (action) =>
+        (action === 'pull' && isOpen.has(scope.name)) ||
+        policies.some((policy) => grants(policy, action, scope.name)),
+    );
+    return actions.length === 0 ? [] : [{ ...scope, actions }];
+  });
+};
+
+// The scope of a pattern says only what a token is not good for; each decision asks the policies about the name itself.
+const grants = ({ pattern, actions }: PolicyRow, action: Action, name: string): boolean =>
+  includesAction(actions, action) && (name.includes('*') || matchesPattern(pattern, name));
+
+const expand = (actions: readonly string[]): Action[] => [
+  ...new Set(actions.flatMap((action) => (action === '*' ? ALL : isAction(action) ? [action] : []))),
+];

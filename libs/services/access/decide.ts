@@ -1,0 +1,72 @@
+import type { Statement } from '@dockchains/database';
+
+import { AccessError, type AccessErrorCode } from './errors.ts';
+import { matchesPattern } from './glob.ts';
+import { type Action, coversAction, type Principal } from './principal.ts';
+
+/** What the database says at the moment of a decision. */
+export type Facts = {
+  /** Whether the account may sign in; null if there is none. */
+  readonly active: boolean | null;
+  /** The repository's visibility; null if it does not exist. */
+  readonly visibility: string | null;
+  /** Patterns of the principal's policies whose actions include the one asked for. */
+  readonly patterns: readonly string[];
+};
+
+/** The answer to "may this principal do this here?". */
+export type Decision =
+  | 'ALLOWED'
+  | Extract<
+      AccessErrorCode,
+      'UNAUTHORIZED' | 'INVALID_TOKEN' | 'INSUFFICIENT_SCOPE' | 'DENIED' | 'NAME_UNKNOWN'
+    >;
+
+/** Reads {@link Facts}: $1 principal id or null, $2 repository, $3 the actions of which any one suffices. */
+export const READ_FACTS: Statement = {
+  name: 'access-read-facts',
+  text: `SELECT
+    (SELECT disabled_at IS NULL FROM account WHERE id = $1) AS active,
+    (SELECT visibility FROM repository WHERE name = $2) AS visibility,
+    ARRAY(SELECT pattern FROM policy WHERE principal_id = $1 AND actions && $3) AS patterns`,
+};
+
+/**
+ * Decides: token scope ∩ current policy, where anyone may pull what is public. Policy comes before scope, so that only
+ * who may is told to ask for another token; what is hidden is answered like what does not exist.
+ */
+export function decide(principal: Principal, action: Action, repository: string, facts: Facts): Decision {
+  if (principal.id !== undefined && facts.active !== true) return 'INVALID_TOKEN';
+  if (principal.expired === true && action !== 'push') return 'INVALID_TOKEN';
+  if (action === 'pull' && facts.visibility === 'public') return 'ALLOWED';
+  if (principal.id === undefined) return 'UNAUTHORIZED';
+  if (!facts.patterns.some((pattern) => matchesPattern(pattern, repository))) {
+    return action === 'pull' ? 'NAME_UNKNOWN' : 'DENIED';
+  }
+  return coversAction(principal.scopes, action, repository) ? 'ALLOWED' : 'INSUFFICIENT_SCOPE';
+}
+
+/** Gives the error of a refusal; it says the same whether the repository exists or not. */
+export function refusal(decision: Exclude<Decision, 'ALLOWED'>, action: Action, name: string): AccessError {
+  const scopes = [{ type: 'repository', name, actions: action === 'push' ? ['pull', 'push'] : [action] }];
+  return new AccessError(decision, MESSAGES[decision](action, name), { scopes });
+}
+
+const MESSAGES: Readonly<
+  Record<Exclude<Decision, 'ALLOWED'>, (action: Action, repository: string) => string>
+> = {
+  UNAUTHORIZED: (action, repository) => `To ${WORDS[action]} "${repository}", sign in first.`,
+  INVALID_TOKEN: () => 'The token is no longer good: sign in again.',
+  INSUFFICIENT_SCOPE: (action, repository) =>
+    `The token does not cover ${action} on "${repository}": ask for one that does.`,
+  DENIED: (action, repository) =>
+    `You may not ${WORDS[action]} "${repository}": ask an operator for a policy that lets you.`,
+  NAME_UNKNOWN: (_, repository) => `There is no repository "${repository}" that you can read.`,
+};
+
+const WORDS: Readonly<Record<Action, string>> = {
+  pull: 'pull from',
+  push: 'push to',
+  delete: 'delete from',
+  admin: 'administer',
+};

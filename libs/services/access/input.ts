@@ -1,0 +1,48 @@
+import type { Page, Policy } from './accounts.ts';
+import { AccessError } from './errors.ts';
+import { parsePattern } from './glob.ts';
+import { isAction } from './principal.ts';
+
+const USERNAME = /^[a-z0-9][a-z0-9._@+-]{0,63}$/;
+const MIN_PASSWORD = 8;
+const MAX_PASSWORD = 1024;
+const MAX_PAGE = 1000;
+
+/** Checks a user name: 1–64 characters. @throws AccessError INVALID_INPUT */
+export function parseUsername(text: string): string {
+  if (USERNAME.test(text)) return text;
+  throw new AccessError(
+    'INVALID_INPUT',
+    'A user name has 1 to 64 characters: lowercase letters, digits and ". _ @ + -", the first a letter or digit.',
+  );
+}
+
+/** Checks a new password: 8–1024 characters, none of them a control character. @throws AccessError INVALID_INPUT */
+export function parsePassword(text: string): string {
+  if (text.length >= MIN_PASSWORD && text.length <= MAX_PASSWORD && !/\p{Cc}/u.test(text)) return text;
+  throw new AccessError(
+    'INVALID_INPUT',
+    `A password has ${MIN_PASSWORD} to ${MAX_PASSWORD} characters and no control characters.`,
+  );
+}
+
+/** Checks a policy; its actions come back in a fixed order, each once. @throws AccessError INVALID_INPUT */
+export function parsePolicy(policy: {
+  readonly pattern: string;
+  readonly actions: readonly string[];
+}): Policy {
+  const actions = [...new Set(policy.actions)].sort();
+  if (actions.length === 0 || !actions.every(isAction)) {
+    throw new AccessError(
+      'INVALID_INPUT',
+      'The actions of a policy are one or more of pull, push, delete, admin.',
+    );
+  }
+  return { pattern: parsePattern(policy.pattern), actions };
+}
+
+/** Checks a page's limit, 1–1000. @throws AccessError INVALID_INPUT */
+export function parsePage(page: Page): Page {
+  if (Number.isInteger(page.limit) && page.limit >= 1 && page.limit <= MAX_PAGE) return page;
+  throw new AccessError('INVALID_INPUT', `Ask for 1 to ${MAX_PAGE} at once.`);
+}

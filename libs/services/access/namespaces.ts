@@ -1,0 +1,105 @@
+import type { Database, Statement } from '@dockchains/database';
+
+import type { Page } from './accounts.ts';
+import { AccessError } from './errors.ts';
+import { matchesPattern, parsePattern } from './glob.ts';
+import { parsePage } from './input.ts';
+
+/** Who can see a repository, and in which ledger its records are. */
+export type Visibility = 'public' | 'protected' | 'private';
+
+/** Repositories whose names match the pattern may come to be, with this visibility. */
+export type NamespaceRule = { readonly pattern: string; readonly visibility: Visibility };
+
+/** Which repositories may come to be. The caller has asked `requireOperator` before a change. */
+export interface Namespaces {
+  /**
+   * Gives the visibility that a new repository of this name gets: that of the longest pattern, and among equally long
+   * ones the most closed. Undefined: no rule, no repository.
+   */
+  findVisibility(repository: string): Promise<Visibility | undefined>;
+  /** Lists the rules by pattern. @throws AccessError INVALID_INPUT */
+  listNamespaceRules(page: Page): Promise<readonly NamespaceRule[]>;
+  /** Repositories that exist keep their visibility. @throws AccessError INVALID_INPUT, LIMIT_REACHED */
+  setNamespaceRule(pattern: string, visibility: string): Promise<void>;
+  /** @throws AccessError RULE_UNKNOWN */
+  removeNamespaceRule(pattern: string): Promise<void>;
+}
+
+/** Most rules of one organisation: the making of a repository reads them. */
+export const MAX_RULES = 1000;
+
+const OPENNESS: Readonly<Record<Visibility, number>> = { private: 0, protected: 1, public: 2 };
+
+const READ_RULES: Statement = {
+  name: 'access-read-rules',
+  text: 'SELECT pattern, visibility FROM namespace_rule',
+};
+
+/** Makes the {@link Namespaces} over a database. */
+export function createNamespaces(database: Database, clock: () => Date): Namespaces {
+  const { prisma } = database;
+  return {
+    async findVisibility(repository) {
+      const rules = await database.query<NamespaceRule>(READ_RULES);
+      return rules
+        .filter(({ pattern }) => matchesPattern(pattern, repository))
+        .sort(
+          (a, b) => b.pattern.length - a.pattern.length || OPENNESS[a.visibility] - OPENNESS[b.visibility],
+        )[0]?.visibility;
+    },
+
+    async listNamespaceRules(page) {
+      const { after = '', limit } = parsePage(page);
+      const rows = await prisma.namespaceRule.findMany({
+        where: { pattern: { gt: after } },
+        orderBy: { pattern: 'asc' },
+        take: limit,
+        omit: { createdAt: true },
+      });
+      return rows.map(({ pattern, visibility }) => ({ pattern, visibility: parseVisibility(visibility) }));
+    },
+
+    async setNamespaceRule(text, wanted) {
+      const pattern = parsePattern(text);
+      const visibility = parsePublic(wanted);
+      const others = await prisma.namespaceRule.count({ where: { NOT: { pattern } } });
+      if (others >= MAX_RULES) {
+        throw new AccessError(
+          'LIMIT_REACHED',
+          `There are at most ${MAX_RULES} namespace rules: use wider patterns.`,
+        );
+      }
+      await prisma.namespaceRule.upsert({
+        where: { pattern },
+        create: { pattern, visibility, createdAt: clock() },
+        update: { visibility },
+      });
+    },
+
+    async removeNamespaceRule(pattern) {
+      const { count } = await prisma.namespaceRule.deleteMany({ where: { pattern } });
+      if (count === 0) {
+        throw new AccessError(
+          'RULE_UNKNOWN',
+          `There is no namespace rule for the pattern "${pattern.slice(0, 255)}".`,
+        );
+      }
+    },
+  };
+}
+
+/** Checks the visibility of a rule to be set: so far only `public` has a ledger. @throws AccessError INVALID_INPUT */
+export function parsePublic(text: string): Visibility {
+  const visibility = parseVisibility(text);
+  if (visibility === 'public') return visibility;
+  throw new AccessError(
+    'INVALID_INPUT',
+    `This gateway keeps no ${visibility} ledger yet, so that only public namespaces can be made: choose "public".`,
+  );
+}
+
+const parseVisibility = (text: string): Visibility => {
+  if (text === 'public' || text === 'protected' || text === 'private') return text;
+  throw new AccessError('INVALID_INPUT', 'A visibility is "public", "protected" or "private".');
+};

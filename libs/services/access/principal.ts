@@ -1,0 +1,52 @@
+import type { Scope } from '@dockchains/oci';
+
+import { matchesPattern } from './glob.ts';
+
+/** What may be done to a repository. `push` takes in `pull`; `admin` takes in everything. */
+export type Action = 'pull' | 'push' | 'delete' | 'admin';
+
+/** Who asks, as far as a token says: what they may do is looked up anew for each decision. */
+export type Principal = {
+  /** The account's opaque id, 32 lowercase hex digits; undefined: anonymous. */
+  readonly id: string | undefined;
+  /** What the token is good for; empty for anonymous. */
+  readonly scopes: readonly Scope[];
+  /** The token is genuine but over: good for nothing but ending the principal's own upload. */
+  readonly expired?: boolean;
+};
+
+/** Who asks without a token. */
+export const ANONYMOUS: Principal = { id: undefined, scopes: [] };
+
+const GRANTED_BY: Readonly<Record<Action, readonly Action[]>> = {
+  pull: ['pull', 'push', 'admin'],
+  push: ['push', 'admin'],
+  delete: ['delete', 'admin'],
+  admin: ['admin'],
+};
+
+/** Says whether the text names an action. */
+export function isAction(text: string): text is Action {
+  return Object.hasOwn(GRANTED_BY, text);
+}
+
+/** Gives the actions of which any one includes the action. */
+export function actionsGranting(action: Action): readonly Action[] {
+  return GRANTED_BY[action];
+}
+
+/** Says whether the actions of a policy or a scope include the action, itself or by another. */
+export function includesAction(actions: readonly string[], action: Action): boolean {
+  return GRANTED_BY[action].some((granting) => actions.includes(granting));
+}
+
+/**
+ * Says whether the scopes cover an action on a repository. A repository scope's name may be a pattern, as `**` is in
+ * the tokens of clients that search.
+ */
+export function coversAction(scopes: readonly Scope[], action: Action, repository: string): boolean {
+  return scopes.some(
+    ({ type, name, actions }) =>
+      type === 'repository' && includesAction(actions, action) && matchesPattern(name, repository),
+  );
+}
