@@ -70,7 +70,7 @@ export default tseslint.config(
         {
           depConstraints: layers,
           // Started before anything is installed, so that it cannot be a package.
-          allow: ['**/infra/postgres.mjs'],
+          allow: ['../../infra/postgres.mjs'],
           enforceBuildableLibDependency: false,
           banTransitiveDependencies: true,
         },
