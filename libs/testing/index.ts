@@ -1,2 +1,13 @@
 export { createDatabaseOn, createTestDatabase, startPrivatePostgres } from './postgres.ts';
 export type { PrivatePostgres, TestDatabase } from './postgres.ts';
+export { buildImage, buildIndex, buildLayer, contentOf, EMPTY_JSON } from './images.ts';
+export type {
+  BuiltManifest,
+  Content,
+  ImageOptions,
+  Layer,
+  ManifestContent,
+  ManifestOptions,
+} from './images.ts';
+export { tarOf } from './tar.ts';
+export type { TarFile } from './tar.ts';
