@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import type { Database } from '@dockchains/database';
 
 import { AccessError } from './errors.ts';
-import { parsePage, parsePassword, parsePolicy, parseUsername } from './input.ts';
+import { isPattern } from './glob.ts';
+import { isUsername, parsePage, parsePassword, parsePolicy, parseUsername } from './input.ts';
 import type { Passwords } from './passwords.ts';
 import type { Action } from './principal.ts';
 
@@ -74,7 +75,9 @@ type AccountRow = Omit<Account, 'disabledAt' | 'policies'> & {
 /** Makes the {@link Accounts} over a database. */
 export function createAccounts({ database: { prisma }, passwords, clock }: AccountsDeps): Accounts {
   const getId = async (username: string): Promise<string> => {
-    const account = await prisma.account.findUnique({ where: { username }, select: { id: true } });
+    const account = isUsername(username)
+      ? await prisma.account.findUnique({ where: { username }, select: { id: true } })
+      : null;
     if (account === null) throw unknown(username);
     return account.id;
   };
@@ -114,12 +117,13 @@ export function createAccounts({ database: { prisma }, passwords, clock }: Accou
     },
 
     async findAccount(username) {
+      if (!isUsername(username)) return undefined;
       const row = await prisma.account.findUnique({ where: { username }, ...PUBLIC_PARTS });
       return row === null ? undefined : readAccount(row);
     },
 
     async listAccounts(page) {
-      const { after = '', limit } = parsePage(page);
+      const { after, limit } = parsePage(page);
       const rows = await prisma.account.findMany({
         where: { username: { gt: after } },
         orderBy: { username: 'asc' },
@@ -130,9 +134,9 @@ export function createAccounts({ database: { prisma }, passwords, clock }: Accou
     },
 
     async setPassword(username, password) {
+      const id = await getId(username);
       const passwordHash = await passwords.hash(parsePassword(password));
-      const { count } = await prisma.account.updateMany({ where: { username }, data: { passwordHash } });
-      if (count === 0) throw unknown(username);
+      await prisma.account.updateMany({ where: { id }, data: { passwordHash } });
     },
 
     async disableAccount(username) {
@@ -142,8 +146,8 @@ export function createAccounts({ database: { prisma }, passwords, clock }: Accou
     },
 
     async enableAccount(username) {
-      const { count } = await prisma.account.updateMany({ where: { username }, data: { disabledAt: null } });
-      if (count === 0) throw unknown(username);
+      const id = await getId(username);
+      await prisma.account.updateMany({ where: { id }, data: { disabledAt: null } });
     },
 
     async setPolicy(username, pattern, actions) {
@@ -160,9 +164,13 @@ export function createAccounts({ database: { prisma }, passwords, clock }: Accou
 
     async removePolicy(username, pattern) {
       const principalId = await getId(username);
-      const { count } = await prisma.policy.deleteMany({ where: { principalId, pattern } });
-      if (count === 0) {
-        throw new AccessError('POLICY_UNKNOWN', `"${username}" has no policy for the pattern "${pattern}".`);
+      const removed =
+        isPattern(pattern) && (await prisma.policy.deleteMany({ where: { principalId, pattern } })).count;
+      if (!removed) {
+        throw new AccessError(
+          'POLICY_UNKNOWN',
+          `"${username}" has no policy for the pattern "${pattern.slice(0, 255)}".`,
+        );
       }
     },
   };

@@ -3,6 +3,7 @@ import { encodeScope, type Scope } from '@dockchains/oci';
 
 import { AccessError } from './errors.ts';
 import { isPattern, matchesPattern } from './glob.ts';
+import { isUsername, MAX_PASSWORD } from './input.ts';
 import type { Passwords } from './passwords.ts';
 import { type Action, ANONYMOUS, includesAction, isAction, type Principal } from './principal.ts';
 import { TOKEN_SECONDS, type Tokens, UPLOAD_GRACE_SECONDS } from './tokens.ts';
@@ -57,7 +58,6 @@ type AuthenticationDeps = {
 
 type PolicyRow = { readonly pattern: string; readonly actions: readonly string[] };
 
-const MAX_CREDENTIAL = 1024;
 const BEARER = /^bearer +([A-Za-z0-9._-]+) *$/i;
 // What Docker's clients mean by `*`.
 const ALL: readonly Action[] = ['pull', 'push', 'delete'];
@@ -127,7 +127,7 @@ const signIn = async (
   { username, password }: Credentials,
 ): Promise<string> => {
   const refused = new AccessError('BAD_CREDENTIALS', 'The user name or the password is wrong.');
-  if (username.length > MAX_CREDENTIAL || password.length > MAX_CREDENTIAL) throw refused;
+  if (!isUsername(username) || password.length > MAX_PASSWORD) throw refused;
   const [account] = await database.query<{ id: string; password_hash: string; disabled: boolean }>(
     READ_ACCOUNT,
     [username],
@@ -143,7 +143,7 @@ const grant = async (
   principalId: string | undefined,
   wanted: readonly Scope[],
 ): Promise<Scope[]> => {
-  const names = wanted.filter(({ type }) => type === 'repository').map(({ name }) => name);
+  const names = wanted.filter(isRepositoryScope).map(({ name }) => name);
   const [policies, open] = await Promise.all([
     principalId === undefined ? [] : database.query<PolicyRow>(READ_POLICIES, [principalId]),
     names.length === 0 ? [] : database.query<{ name: string }>(READ_PUBLIC, [names]),
@@ -151,7 +151,7 @@ const grant = async (
   const isOpen = new Set(open.map(({ name }) => name));
   return wanted.flatMap((scope): Scope[] => {
     if (scope.type === 'registry' && scope.name === 'catalog') return [scope];
-    if (scope.type !== 'repository' || !isPattern(scope.name)) return [];
+    if (!isRepositoryScope(scope)) return [];
     const actions = expand(scope.actions).filter(
       (action) =>
         (action === 'pull' && isOpen.has(scope.name)) ||
@@ -160,6 +160,8 @@ const grant = async (
     return actions.length === 0 ? [] : [{ ...scope, actions }];
   });
 };
+
+const isRepositoryScope = ({ type, name }: Scope): boolean => type === 'repository' && isPattern(name);
 
 // The scope of a pattern says only what a token is not good for; each decision asks the policies about the name itself.
 const grants = ({ pattern, actions }: PolicyRow, action: Action, name: string): boolean =>

@@ -5,12 +5,20 @@ import { isAction } from './principal.ts';
 
 const USERNAME = /^[a-z0-9][a-z0-9._@+-]{0,63}$/;
 const MIN_PASSWORD = 8;
-const MAX_PASSWORD = 1024;
+/** Most characters of a password. */
+export const MAX_PASSWORD = 1024;
 const MAX_PAGE = 1000;
+// Anything that is a user name or a pattern; above all no NUL, which PostgreSQL does not take.
+const AFTER = /^[\x21-\x7e]{0,255}$/;
 
-/** Checks a user name: 1–64 characters. @throws AccessError INVALID_INPUT */
+/** Says whether the text can be a user name: 1–64 characters. */
+export function isUsername(text: string): boolean {
+  return USERNAME.test(text);
+}
+
+/** Checks a user name. @throws AccessError INVALID_INPUT */
 export function parseUsername(text: string): string {
-  if (USERNAME.test(text)) return text;
+  if (isUsername(text)) return text;
   throw new AccessError(
     'INVALID_INPUT',
     'A user name has 1 to 64 characters: lowercase letters, digits and ". _ @ + -", the first a letter or digit.',
@@ -41,8 +49,16 @@ export function parsePolicy(policy: {
   return { pattern: parsePattern(policy.pattern), actions };
 }
 
-/** Checks a page's limit, 1–1000. @throws AccessError INVALID_INPUT */
-export function parsePage(page: Page): Page {
-  if (Number.isInteger(page.limit) && page.limit >= 1 && page.limit <= MAX_PAGE) return page;
-  throw new AccessError('INVALID_INPUT', `Ask for 1 to ${MAX_PAGE} at once.`);
+/** Checks a page: a limit of 1–1000, and what it comes after. @throws AccessError INVALID_INPUT */
+export function parsePage({ after = '', limit }: Page): Required<Page> {
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
+    throw new AccessError('INVALID_INPUT', `Ask for 1 to ${MAX_PAGE} at once.`);
+  }
+  if (!AFTER.test(after)) {
+    throw new AccessError(
+      'INVALID_INPUT',
+      'A page begins after a user name or a pattern from the page before.',
+    );
+  }
+  return { after, limit };
 }

@@ -2,7 +2,7 @@ import type { Database, Statement } from '@dockchains/database';
 
 import type { Page } from './accounts.ts';
 import { AccessError } from './errors.ts';
-import { matchesPattern, parsePattern } from './glob.ts';
+import { isPattern, matchesPattern, parsePattern } from './glob.ts';
 import { parsePage } from './input.ts';
 
 /** Who can see a repository, and in which ledger its records are. */
@@ -50,7 +50,7 @@ export function createNamespaces(database: Database, clock: () => Date): Namespa
     },
 
     async listNamespaceRules(page) {
-      const { after = '', limit } = parsePage(page);
+      const { after, limit } = parsePage(page);
       const rows = await prisma.namespaceRule.findMany({
         where: { pattern: { gt: after } },
         orderBy: { pattern: 'asc' },
@@ -78,8 +78,9 @@ export function createNamespaces(database: Database, clock: () => Date): Namespa
     },
 
     async removeNamespaceRule(pattern) {
-      const { count } = await prisma.namespaceRule.deleteMany({ where: { pattern } });
-      if (count === 0) {
+      const removed =
+        isPattern(pattern) && (await prisma.namespaceRule.deleteMany({ where: { pattern } })).count;
+      if (!removed) {
         throw new AccessError(
           'RULE_UNKNOWN',
           `There is no namespace rule for the pattern "${pattern.slice(0, 255)}".`,

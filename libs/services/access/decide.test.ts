@@ -1,0 +1,257 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+
+import { decide, type Facts, refusal } from './decide.ts';
+import { type Action, ANONYMOUS, coversAction, type Principal } from './principal.ts';
+
+const ID = '0'.repeat(32);
+const ACTIONS: readonly Action[] = ['pull', 'push', 'delete', 'admin'];
+
+const signedIn = (...actions: readonly string[]): Principal => ({
+  id: ID,
+  scopes: [{ type: 'repository', name: 'team/app', actions: [...actions] }],
+});
+const facts = (changes: Partial<Facts> = {}): Facts => ({
+  active: true,
+  visibility: null,
+  patterns: [],
+  ...changes,
+});
+
+describe('decisions on team/app', () => {
+  const anonymous = { active: null };
+  test.each<{ who: string; principal: Principal; action: Action; known: Partial<Facts>; decision: string }>([
+    {
+      who: 'anonymous, public',
+      principal: ANONYMOUS,
+      action: 'pull',
+      known: { ...anonymous, visibility: 'public' },
+      decision: 'ALLOWED',
+    },
+    {
+      who: 'anonymous, public',
+      principal: ANONYMOUS,
+      action: 'push',
+      known: { ...anonymous, visibility: 'public' },
+      decision: 'UNAUTHORIZED',
+    },
+    {
+      who: 'anonymous, public',
+      principal: ANONYMOUS,
+      action: 'delete',
+      known: { ...anonymous, visibility: 'public' },
+      decision: 'UNAUTHORIZED',
+    },
+    {
+      who: 'anonymous, public',
+      principal: ANONYMOUS,
+      action: 'admin',
+      known: { ...anonymous, visibility: 'public' },
+      decision: 'UNAUTHORIZED',
+    },
+    {
+      who: 'anonymous, protected',
+      principal: ANONYMOUS,
+      action: 'pull',
+      known: { ...anonymous, visibility: 'protected' },
+      decision: 'UNAUTHORIZED',
+    },
+    {
+      who: 'anonymous, private',
+      principal: ANONYMOUS,
+      action: 'pull',
+      known: { ...anonymous, visibility: 'private' },
+      decision: 'UNAUTHORIZED',
+    },
+    {
+      who: 'anonymous, absent',
+      principal: ANONYMOUS,
+      action: 'pull',
+      known: anonymous,
+      decision: 'UNAUTHORIZED',
+    },
+    {
+      who: 'no policy, public',
+      principal: signedIn(),
+      action: 'pull',
+      known: { visibility: 'public' },
+      decision: 'ALLOWED',
+    },
+    {
+      who: 'no policy, public',
+      principal: signedIn('push'),
+      action: 'push',
+      known: { visibility: 'public' },
+      decision: 'DENIED',
+    },
+    {
+      who: 'no policy, private',
+      principal: signedIn('pull'),
+      action: 'pull',
+      known: { visibility: 'private' },
+      decision: 'NAME_UNKNOWN',
+    },
+    {
+      who: 'no policy, absent',
+      principal: signedIn('pull'),
+      action: 'pull',
+      known: {},
+      decision: 'NAME_UNKNOWN',
+    },
+    {
+      who: 'no policy, private',
+      principal: signedIn('push'),
+      action: 'push',
+      known: { visibility: 'private' },
+      decision: 'DENIED',
+    },
+    { who: 'no policy, absent', principal: signedIn('push'), action: 'push', known: {}, decision: 'DENIED' },
+    {
+      who: 'policy for others',
+      principal: signedIn('push'),
+      action: 'push',
+      known: { patterns: ['team/other', 'app'] },
+      decision: 'DENIED',
+    },
+    {
+      who: 'policy and scope',
+      principal: signedIn('push'),
+      action: 'push',
+      known: { patterns: ['team/*'] },
+      decision: 'ALLOWED',
+    },
+    {
+      who: 'policy, scope push',
+      principal: signedIn('push'),
+      action: 'pull',
+      known: { patterns: ['**'] },
+      decision: 'ALLOWED',
+    },
+    {
+      who: 'policy, scope pull',
+      principal: signedIn('pull'),
+      action: 'push',
+      known: { patterns: ['**'] },
+      decision: 'INSUFFICIENT_SCOPE',
+    },
+    {
+      who: 'policy, scope push',
+      principal: signedIn('push'),
+      action: 'delete',
+      known: { patterns: ['**'] },
+      decision: 'INSUFFICIENT_SCOPE',
+    },
+    {
+      who: 'policy, scope admin',
+      principal: signedIn('admin'),
+      action: 'delete',
+      known: { patterns: ['**'] },
+      decision: 'ALLOWED',
+    },
+    {
+      who: 'policy, no scope',
+      principal: signedIn(),
+      action: 'pull',
+      known: { patterns: ['**'] },
+      decision: 'INSUFFICIENT_SCOPE',
+    },
+    {
+      who: 'no policy, no scope',
+      principal: signedIn(),
+      action: 'pull',
+      known: {},
+      decision: 'NAME_UNKNOWN',
+    },
+    {
+      who: 'disabled, public',
+      principal: signedIn('pull'),
+      action: 'pull',
+      known: { active: false, visibility: 'public' },
+      decision: 'INVALID_TOKEN',
+    },
+    {
+      who: 'disabled, policy',
+      principal: signedIn('push'),
+      action: 'push',
+      known: { active: false, patterns: ['**'] },
+      decision: 'INVALID_TOKEN',
+    },
+    {
+      who: 'account gone',
+      principal: signedIn('push'),
+      action: 'push',
+      known: { active: null, patterns: ['**'] },
+      decision: 'INVALID_TOKEN',
+    },
+    {
+      who: 'expired, own upload',
+      principal: { ...signedIn('push'), expired: true },
+      action: 'push',
+      known: { patterns: ['**'] },
+      decision: 'ALLOWED',
+    },
+    {
+      who: 'expired',
+      principal: { ...signedIn('push'), expired: true },
+      action: 'pull',
+      known: { patterns: ['**'], visibility: 'public' },
+      decision: 'INVALID_TOKEN',
+    },
+  ])('$who: $action is $decision', ({ principal, action, known, decision }) => {
+    expect(decide(principal, action, 'team/app', facts(known))).toBe(decision);
+  });
+
+  const anyAction = fc.constantFrom(...ACTIONS);
+  const anyVisibility = fc.constantFrom('public', 'protected', 'private', null);
+  const anyPrincipal: fc.Arbitrary<Principal> = fc.record({
+    id: fc.constantFrom(undefined, ID),
+    scopes: fc.array(
+      fc.record({
+        type: fc.constantFrom('repository', 'registry', 'plugin'),
+        name: fc.constantFrom('team/app', '**', 'catalog', 'team/*', '***'),
+        actions: fc.array(fc.constantFrom(...ACTIONS, '*', 'constructor')),
+      }),
+    ),
+    expired: fc.boolean(),
+  });
+
+  test('without a policy nothing is allowed but to pull what is public', () => {
+    fc.assert(
+      fc.property(
+        anyPrincipal,
+        anyAction,
+        anyVisibility,
+        fc.boolean(),
+        (principal, action, visibility, active) => {
+          const decision = decide(principal, action, 'team/app', { active, visibility, patterns: [] });
+          if (decision === 'ALLOWED')
+            expect({ action, visibility }).toEqual({ action: 'pull', visibility: 'public' });
+        },
+      ),
+    );
+  });
+
+  test('what is hidden is answered like what does not exist', () => {
+    fc.assert(
+      fc.property(anyPrincipal, anyAction, (principal, action) => {
+        const decisions = [null, 'private', 'protected'].map((visibility) =>
+          decide(principal, action, 'team/app', { active: true, visibility, patterns: [] }),
+        );
+        expect(new Set(decisions).size).toBe(1);
+      }),
+    );
+  });
+});
+
+test('a scope of another type, name or unknown action covers nothing', () => {
+  expect(coversAction([{ type: 'registry', name: '**', actions: ['admin'] }], 'pull', 'a')).toBe(false);
+  expect(coversAction([{ type: 'repository', name: 'b', actions: ['pull'] }], 'pull', 'a')).toBe(false);
+  expect(coversAction([{ type: 'repository', name: 'a', actions: ['*', 'toString'] }], 'pull', 'a')).toBe(
+    false,
+  );
+});
+
+test('a refused push is challenged with the scope that docker asks for', () => {
+  const error = refusal('INSUFFICIENT_SCOPE', 'push', 'team/app');
+  expect(error.scopes).toEqual([{ type: 'repository', name: 'team/app', actions: ['pull', 'push'] }]);
+});
