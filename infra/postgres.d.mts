@@ -19,8 +19,6 @@ export interface PostgresServer {
 export interface PostgresOptions {
   /** Absolute path of a folder that is made when absent: password, log and, where its user can reach it, cluster. */
   readonly dataDir: string;
-  /** Taken if free, else another one is. */
-  readonly preferredPort?: number;
   /** Configuration parameters by name, over the defaults. */
   readonly settings?: Readonly<Record<string, string | number>>;
   /**
@@ -30,14 +28,8 @@ export interface PostgresOptions {
   readonly life?: 'process' | 'temporary' | 'detached';
 }
 
-/** Starts the server of a data folder, or adopts the one that runs there already; resolves when it answers. */
+/** Starts the server of a data folder on its last port or, if that is not free, another; or adopts the one that runs there already; resolves when it answers. */
 export function startPostgres(options: PostgresOptions): Promise<PostgresServer>;
-
-/** Stops the server of a data folder; false when none was running. */
-export function stopPostgres(dataDir: string): Promise<boolean>;
-
-/** Where the cluster (PGDATA) of a data folder lies. */
-export function findCluster(dataDir: string): string;
 
 /** Removes a data folder and its cluster; the server must have been stopped. */
 export function removePostgres(dataDir: string): void;

@@ -1,7 +1,7 @@
 // Starts and stops the embedded PostgreSQL: for `npm run up`, where it outlives this process, and for tests, where it
 // must not.
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { findFreePort } from './ports.mjs';
@@ -16,8 +16,7 @@ import {
 import { isAlive, stopProcess } from './processes.mjs';
 import { Refusal } from './steps.mjs';
 
-export { findPostgresUser } from './postgres-binaries.mjs';
-export { findCluster, removePostgres } from './postgres-data.mjs';
+export { defaultDatabase, removePostgres } from './postgres-data.mjs';
 
 const readyTimeoutMs = 120_000; // recovery after a crash reads the whole write-ahead log since the last checkpoint
 const maxLogBytes = 16 * 2 ** 20;
@@ -28,14 +27,14 @@ const orderlyStop = [
 ];
 
 /** Starts the server of a data folder, or adopts the one that runs there already; resolves when it answers. */
-export async function startPostgres({ dataDir, preferredPort, settings = {}, life = 'process' }) {
+export async function startPostgres({ dataDir, settings = {}, life = 'process' }) {
   const user = findPostgresUser();
   const binaries = preparePostgresBinaries(user);
   const { cluster, password } = prepareCluster(dataDir, binaries, user);
   const running = findServer(cluster);
   const server = running
     ? await adopt(cluster, running)
-    : await launch({ dataDir, cluster, binaries, user, preferredPort, settings });
+    : await launch({ dataDir, cluster, binaries, user, settings });
   const guard =
     life === 'detached'
       ? undefined
@@ -58,12 +57,15 @@ export async function startPostgres({ dataDir, preferredPort, settings = {}, lif
   };
 }
 
-/** Stops the server of a data folder; false when none was running. */
+/** Whether the server of a data folder runs. */
+export function isPostgresRunning(dataDir) {
+  return findServer(findCluster(dataDir)) !== undefined;
+}
+
+/** Stops the server of a data folder if it runs. */
 export async function stopPostgres(dataDir) {
   const server = findServer(findCluster(dataDir));
-  if (!server) return false;
-  await stopProcess(server.pid, orderlyStop);
-  return true;
+  if (server) await stopProcess(server.pid, orderlyStop);
 }
 
 async function adopt(cluster, { pid }) {
@@ -75,15 +77,18 @@ async function adopt(cluster, { pid }) {
 }
 
 // A port taken between the look and the bind, or a crashed server's last children, are worth another attempt.
-async function launch({ dataDir, cluster, binaries, user, preferredPort, settings }) {
+async function launch({ dataDir, cluster, binaries, user, settings }) {
   const log = join(dataDir, 'postgres.log');
   for (let attempt = 1; ; attempt += 1) {
     removeMisleadingPidFile(cluster);
-    const port = await findFreePort(preferredPort);
+    const port = await findFreePort(findLastPort(dataDir));
     const from = logSize(log);
     const pid = spawnServer({ cluster, binaries, user, port, settings, log });
     const server = await waitUntilReady(cluster, pid);
-    if (server) return server;
+    if (server) {
+      writeFileSync(join(dataDir, 'port'), String(server.port));
+      return server;
+    }
     const lines = readFileSync(log, 'utf8').slice(from);
     const passing =
       /Address already in use|shared memory block|lock file "postmaster.pid" already exists/.test(lines);
@@ -152,6 +157,12 @@ function watchOver({ cluster, pid, remove }) {
 
 function dismiss(guard) {
   if (guard?.exitCode === null) process.kill(-guard.pid, 'SIGKILL');
+}
+
+// The port of the last start, so that whoever knows its address finds the server there again.
+function findLastPort(dataDir) {
+  const note = join(dataDir, 'port');
+  return existsSync(note) ? Number(readFileSync(note, 'utf8')) : undefined;
 }
 
 function logSize(log) {

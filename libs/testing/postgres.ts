@@ -71,7 +71,7 @@ export async function startPrivatePostgres(
     kill9: () => end('kill9'),
     stop: () => end('stop'),
     start: async () => {
-      server ??= await startPostgres({ dataDir, settings, preferredPort: port, life: 'temporary' });
+      server ??= await startPostgres({ dataDir, settings, life: 'temporary' });
       if (server.port !== port) throw new Error(`Port ${port} was taken while the server was down.`);
     },
     snapshot: async (folder) => {
