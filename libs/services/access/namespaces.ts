@@ -26,8 +26,8 @@ export interface Namespaces {
   removeNamespaceRule(pattern: string): Promise<void>;
 }
 
-/** Most rules of one organisation: the making of a repository reads them. */
-export const MAX_RULES = 1000;
+// Most rules of one organisation: the making of a repository reads them.
+const MAX_RULES = 1000;
 
 const OPENNESS: Readonly<Record<Visibility, number>> = { private: 0, protected: 1, public: 2 };
 
