@@ -5,6 +5,7 @@ import tseslint from 'typescript-eslint';
 // The layers of docs/architecture.md: apps → services → stores → formats, and one order among services.
 const layers = [
   { sourceTag: 'layer:formats', onlyDependOnLibsWithTags: ['layer:formats'] },
+  { sourceTag: 'layer:testing', onlyDependOnLibsWithTags: ['*'] },
   { sourceTag: 'layer:stores', onlyDependOnLibsWithTags: ['layer:stores', 'layer:formats'] },
   {
     sourceTag: 'layer:services',

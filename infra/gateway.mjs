@@ -148,10 +148,10 @@ function configurationOf(organisation, port) {
     name.startsWith('DOCKCHAINS_'),
   );
   const url = readFileSync(pathsOf(organisation).databaseUrl, 'utf8');
-  return createHash('sha256')
-    .update(JSON.stringify([own, url]))
-    .digest('hex');
+  return digestOf([own, url]);
 }
+
+const digestOf = (value) => createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
 function readRecord(organisation) {
   const path = pathsOf(organisation).gateway;
