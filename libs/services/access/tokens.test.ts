@@ -54,6 +54,18 @@ test('with a grace an ended token is read, and said to be expired', async () => 
   await expect(tokens.verify(token, after(300 + 3600), 3600)).rejects.toEqual(INVALID);
 });
 
+test('more tokens than are remembered are all read', async () => {
+  const issued = await Promise.all(
+    Array.from({ length: 1_100 }, (_, index) =>
+      tokens.sign(ID, [{ type: 'repository', name: `team/${index}`, actions: ['pull'] }], NOW),
+    ),
+  );
+  for (const round of [0, 1]) {
+    const read = await Promise.all(issued.map((token) => tokens.verify(token, after(round))));
+    expect(read.map(({ scopes: [scope] }) => scope?.name)).toEqual(issued.map((_, index) => `team/${index}`));
+  }
+});
+
 test('scopes that do not fit into a header are refused', async () => {
   const many = Array.from({ length: 100 }, (_, index) => ({
     type: 'repository',
