@@ -1,0 +1,110 @@
+import { digestAlgorithm, digestHex, parseDigest } from '@dockchains/oci';
+import { MAX_ENTRY_BYTES } from '@dockchains/tlog';
+import canonicalize from 'canonicalize';
+import { z } from 'zod';
+
+import { RecordError } from './errors.ts';
+import { findKind, parsePredicate, predicateType, STATEMENT_TYPE, type LedgerRecord } from './record.ts';
+
+const statement = z.strictObject({
+  _type: z.literal(STATEMENT_TYPE),
+  subject: z.tuple([z.strictObject({ name: z.string(), digest: z.record(z.string(), z.string()) })]),
+  predicateType: z.string(),
+  predicate: z.record(z.string(), z.unknown()),
+});
+
+/**
+ * The entry of a record: its in-toto statement in RFC 8785 canonical JSON, UTF-8, at most 65,535 bytes.
+ * @throws RecordError TOO_LARGE, BAD_RECORD
+ */
+export function encodeRecord(record: LedgerRecord): Uint8Array {
+  const { kind, organisation, digest, ...predicate } = record;
+  const text = canonicalize({
+    _type: STATEMENT_TYPE,
+    subject: [
+      {
+        name: `${organisation}/${record.repository}`,
+        digest: { [digestAlgorithm(digest)]: digestHex(digest) },
+      },
+    ],
+    predicateType: predicateType(kind),
+    predicate: parsePredicate(kind, predicate),
+  });
+  if (text === undefined) throw new RecordError('BAD_RECORD', 'The record has no canonical JSON form.');
+  const entry = new TextEncoder().encode(text);
+  if (entry.length > MAX_ENTRY_BYTES) {
+    throw new RecordError(
+      'TOO_LARGE',
+      `The record takes ${entry.length} bytes; an entry holds ${MAX_ENTRY_BYTES}.`,
+    );
+  }
+  return entry;
+}
+
+/**
+ * Reads an entry back. Only the canonical bytes of a known kind pass, so that one record has one leaf hash.
+ * @throws RecordError BAD_RECORD, NOT_CANONICAL, UNKNOWN_KIND
+ */
+export function parseRecord(entry: Uint8Array): LedgerRecord {
+  const value = parseJson(entry);
+  const parsed = statement.safeParse(value);
+  if (!parsed.success) {
+    throw new RecordError(
+      'BAD_RECORD',
+      `The entry is not an in-toto statement: ${z.prettifyError(parsed.error)}`,
+    );
+  }
+  const { subject, predicate } = parsed.data;
+  const kind = findKind(parsed.data.predicateType);
+  if (kind === undefined) {
+    throw new RecordError(
+      'UNKNOWN_KIND',
+      `The entry is of a kind that this version does not know: ${parsed.data.predicateType.slice(0, 200)}. Use a newer version.`,
+    );
+  }
+  const [{ name, digest }] = subject;
+  const [algorithm, hex] = Object.entries(digest)[0] ?? ['', ''];
+  try {
+    const facts = parsePredicate(kind, predicate);
+    const record = {
+      kind,
+      organisation: organisationOf(name, facts.repository),
+      digest: parseDigest(`${algorithm}:${hex}`),
+      ...facts,
+    } as LedgerRecord; // kind and facts come from one row of the table of predicates
+    if (!Buffer.from(encodeRecord(record)).equals(entry)) {
+      throw new RecordError('NOT_CANONICAL', 'The entry is not in RFC 8785 canonical form.');
+    }
+    return record;
+  } catch (cause) {
+    if (cause instanceof RecordError) throw cause;
+    throw new RecordError('BAD_RECORD', `The entry is not a ${kind} record: ${messageOf(cause)}`, { cause });
+  }
+}
+
+const parseJson = (entry: Uint8Array): unknown => {
+  if (entry.length > MAX_ENTRY_BYTES) {
+    throw new RecordError(
+      'TOO_LARGE',
+      `The entry takes ${entry.length} bytes; at most ${MAX_ENTRY_BYTES} are read.`,
+    );
+  }
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(entry));
+  } catch (cause) {
+    throw new RecordError('BAD_RECORD', 'The entry is not JSON in UTF-8.', { cause });
+  }
+};
+
+const organisationOf = (name: string, repository: string): string => {
+  const organisation = name.slice(0, name.indexOf('/'));
+  if (organisation === '' || name !== `${organisation}/${repository}`) {
+    throw new RecordError('BAD_RECORD', 'The subject does not name the repository of the predicate.');
+  }
+  return organisation;
+};
+
+const messageOf = (cause: unknown): string => {
+  if (cause instanceof z.ZodError) return z.prettifyError(cause);
+  return cause instanceof Error ? cause.message : String(cause);
+};

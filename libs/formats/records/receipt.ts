@@ -1,0 +1,50 @@
+import type { KeyObject } from 'node:crypto';
+
+import { isDigest, type Digest } from '@dockchains/oci';
+import { CompactSign, compactVerify } from 'jose';
+import { z } from 'zod';
+
+import { RecordError } from './errors.ts';
+import type { RecordId } from './record.ts';
+
+const receipt = z.strictObject({
+  origin: z.string().min(1).max(255),
+  recordId: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .brand<'RecordId'>(),
+  /** RFC 6962 leaf hash of the entry, 64 lowercase hex digits. */
+  leafHash: z.string().regex(/^[0-9a-f]{64}$/),
+  repository: z.string().min(1).max(255),
+  digest: z.custom<Digest>((value) => typeof value === 'string' && isDigest(value)),
+  /** POSIX seconds: a checkpoint of this time or later that lacks the leaf proves the omission. */
+  includedBy: z.int().positive(),
+});
+
+/** The gateway's signed promise that a record will be in the ledger (escrow.md, Receipts). */
+export type Receipt = Readonly<z.infer<typeof receipt>> & { readonly recordId: RecordId };
+
+// Domain separation from the tokens, which are EdDSA JWTs of another key and type (RFC 8725 §3.11).
+const TYPE = 'dockchains-receipt+jws';
+const MAX_RECEIPT_CHARACTERS = 4096;
+
+/** The receipt as a compact JWS (RFC 7515), Ed25519. */
+export function signReceipt(value: Receipt, key: KeyObject): Promise<string> {
+  return new CompactSign(new TextEncoder().encode(JSON.stringify(receipt.parse(value))))
+    .setProtectedHeader({ alg: 'EdDSA', typ: TYPE })
+    .sign(key);
+}
+
+/** Checks a receipt's signature and form. @throws RecordError BAD_RECEIPT */
+export async function verifyReceipt(text: string, key: KeyObject): Promise<Receipt> {
+  if (text.length > MAX_RECEIPT_CHARACTERS) throw new RecordError('BAD_RECEIPT', 'The receipt is too long.');
+  try {
+    const { payload, protectedHeader } = await compactVerify(text, key, { algorithms: ['EdDSA'] });
+    if (protectedHeader.typ !== TYPE)
+      throw new RecordError('BAD_RECEIPT', 'The signed text is not a receipt.');
+    return receipt.parse(JSON.parse(new TextDecoder().decode(payload)));
+  } catch (cause) {
+    if (cause instanceof RecordError) throw cause;
+    throw new RecordError('BAD_RECEIPT', 'The receipt is malformed or not signed by this key.', { cause });
+  }
+}
