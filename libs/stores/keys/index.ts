@@ -1,1 +1,2 @@
-export {};
+export { hasInception, KeyError, openKey, writeInception } from './key-files.ts';
+export type { KeyErrorCode, KeyRole } from './key-files.ts';

@@ -1,0 +1,120 @@
+import { createPrivateKey, generateKeyPairSync, randomUUID, type KeyObject } from 'node:crypto';
+import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { Origin } from '@dockchains/tlog';
+
+/** The roles that have a key. One key per role, never shared: a signature must not be usable as another's. */
+export type KeyRole = 'log-public' | 'token' | 'receipt';
+
+/** Why the keys folder can't be used. */
+export type KeyErrorCode = 'KEY_MISSING' | 'BAD_KEY' | 'BAD_MODE';
+
+/** A key file that can't be used; `message` says what to do. */
+export class KeyError extends Error {
+  override readonly name = 'KeyError';
+  readonly code: KeyErrorCode;
+
+  constructor(code: KeyErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/**
+ * The Ed25519 private key of a role from `<directory>/<role>.pem` (PKCS #8, mode 0600), made when absent. With
+ * `mayCreate` false an absent key is an error: the ledger that it signed exists already.
+ * @throws KeyError KEY_MISSING, BAD_KEY, BAD_MODE
+ */
+export async function openKey(
+  directory: string,
+  role: KeyRole,
+  { mayCreate = true }: { mayCreate?: boolean } = {},
+): Promise<KeyObject> {
+  const path = join(directory, `${role}.pem`);
+  const existing = await readKey(path);
+  if (existing !== undefined) return existing;
+  if (!mayCreate) {
+    throw new KeyError(
+      'KEY_MISSING',
+      `${path} is missing although its ledger has begun: put the key back from its backup. A new key would be refused by everyone who pinned the old one.`,
+    );
+  }
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const { privateKey } = generateKeyPairSync('ed25519');
+  await createDurably(
+    directory,
+    `${role}.pem`,
+    privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  );
+  // Another gateway may have been first: what lies in the folder counts.
+  return (await readKey(path)) ?? privateKey;
+}
+
+/** Whether the log of this origin has ever been begun with these keys. */
+export async function hasInception(directory: string, origin: Origin): Promise<boolean> {
+  try {
+    await stat(join(directory, inceptionName(origin)));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Marks the log of this origin as begun, durably: from now on an empty log freezes instead of starting again. */
+export async function writeInception(directory: string, origin: Origin, at: Date): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await createDurably(directory, inceptionName(origin), `${origin}\n${at.toISOString()}\n`);
+}
+
+const inceptionName = (origin: Origin): string => `${origin.replaceAll('/', '_')}.inception`;
+
+const readKey = async (path: string): Promise<KeyObject | undefined> => {
+  try {
+    const { mode } = await stat(path);
+    if ((mode & 0o077) !== 0) {
+      throw new KeyError('BAD_MODE', `${path} can be read by others than its owner: chmod 600 it.`);
+    }
+    const key = createPrivateKey(await readFile(path, 'utf8'));
+    if (key.asymmetricKeyType !== 'ed25519') throw new KeyError('BAD_KEY', `${path} holds no Ed25519 key.`);
+    return key;
+  } catch (cause) {
+    if (cause instanceof KeyError) throw cause;
+    if (isNotFound(cause)) return undefined;
+    throw new KeyError(
+      'BAD_KEY',
+      `${path} can't be read as a PKCS #8 private key: put it back from its backup.`,
+      {
+        cause,
+      },
+    );
+  }
+};
+
+const isNotFound = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT';
+
+/** Puts a whole file at `name` unless one is there; file and folder are on disk when it returns. */
+const createDurably = async (directory: string, name: string, text: string): Promise<void> => {
+  const temporary = join(directory, `.${name}.${randomUUID()}`);
+  const file = await open(temporary, 'wx', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  try {
+    await link(temporary, join(directory, name));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  } finally {
+    await unlink(temporary);
+  }
+  const folder = await open(directory, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+};
