@@ -1,1 +1,7 @@
-export {};
+export type { Appended } from './append.ts';
+export type { Batch, CommitStep, LedgerDeps, LedgerLog } from './context.ts';
+export { LedgerError } from './errors.ts';
+export type { LedgerErrorCode } from './errors.ts';
+export { openLedger } from './ledger.ts';
+export type { Ledger, LedgerStatus } from './ledger.ts';
+export type { FoundEntry, IndexedEntry } from './reads.ts';

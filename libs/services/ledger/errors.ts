@@ -1,0 +1,21 @@
+/** Why the ledger did not do what it was asked. */
+export type LedgerErrorCode =
+  /** Writes wait until the ledger has been recovered, or for ever if it can't be. */
+  | 'FROZEN'
+  /** The queue is full: try again in a moment. */
+  | 'BUSY'
+  /** The database shows an earlier state than this process has seen: it was restored. */
+  | 'REGRESSED'
+  /** Two stores disagree about what was committed. */
+  | 'CONTRADICTION';
+
+/** A refusal by the ledger; nothing was written. */
+export class LedgerError extends Error {
+  override readonly name = 'LedgerError';
+  readonly code: LedgerErrorCode;
+
+  constructor(code: LedgerErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

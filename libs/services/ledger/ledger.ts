@@ -1,0 +1,144 @@
+import type { Transaction } from '@dockchains/database';
+import type { LedgerRecord } from '@dockchains/records';
+import { encodeVerifierKey, type Origin, type TileId } from '@dockchains/tlog';
+import { LRUCache } from 'lru-cache';
+
+import { enqueue, type Appended } from './append.ts';
+import { beginLedger } from './begin.ts';
+import type { LedgerContext, LedgerDeps } from './context.ts';
+import { LedgerError } from './errors.ts';
+import { findPublishedHead } from './heads.ts';
+import { findEntry, proveEntry, readEntries, type FoundEntry, type IndexedEntry } from './reads.ts';
+import { Sequencer } from './sequencer.ts';
+import { readBundle, readTile, type TileCache } from './tiles.ts';
+
+const MAX_QUEUED = 200_000n;
+const TILE_CACHE_BYTES = 32 * 1024 * 1024;
+
+const READ_STATUS = {
+  name: 'ledger-read-status',
+  text: `SELECT l.size, p.size AS published, p.published_at,
+           (SELECT count(*) FROM ledger_queue q WHERE q.ledger_id = l.id) AS queued
+         FROM ledger l JOIN published_checkpoint p ON p.ledger_id = l.id WHERE l.id = $1`,
+};
+
+/** How a ledger stands. */
+export interface LedgerStatus {
+  /** Why writes are refused, if they are. */
+  readonly frozen: string | undefined;
+  /** Whether this gateway sequences. */
+  readonly leading: boolean;
+  readonly size: bigint;
+  readonly publishedSize: bigint;
+  readonly publishedAt: Date;
+  readonly queued: bigint;
+}
+
+/** One log of one visibility, as the services above see it. */
+export interface Ledger {
+  readonly origin: Origin;
+  readonly name: string;
+  /** The log's C2SP verifier key. */
+  readonly verifierKey: string;
+  /**
+   * Queues records in the caller's transaction; acknowledged exactly if that commits. Call `wake` afterwards.
+   * @throws LedgerError FROZEN, BUSY
+   */
+  append(transaction: Transaction, records: readonly LedgerRecord[]): Promise<readonly Appended[]>;
+  wake(): void;
+  /** The signed note that everybody may see. */
+  publishedCheckpoint(): Promise<string>;
+  publishedSize(): Promise<bigint>;
+  readTile(tile: TileId): Promise<Uint8Array | undefined>;
+  readBundle(bundle: { index: bigint; width: number }): Promise<Uint8Array | undefined>;
+  findEntry(recordId: string): Promise<FoundEntry | undefined>;
+  /** Up to `limit` published entries from `start` on. */
+  readEntries(start: bigint, limit: number): Promise<IndexedEntry[]>;
+  /** A C2SP tlog-proof with the entry in its `extra` line; undefined while the entry is not published. */
+  prove(index: bigint): Promise<string | undefined>;
+  status(): Promise<LedgerStatus>;
+  /** Finishes the step under way and lets another gateway sequence. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a ledger, begins it where it has never begun, recovers it where the database was put back, and runs its
+ * commit protocol until closed.
+ * @throws LedgerError FROZEN if the keys, the database and the tile store do not belong together
+ */
+export async function openLedger(deps: LedgerDeps): Promise<Ledger> {
+  const name = deps.origin.slice(deps.origin.lastIndexOf('/') + 1);
+  const context: LedgerContext = { ...deps, name, ledgerId: await beginLedger(deps, name) };
+  const cache: TileCache = new LRUCache({
+    maxSize: TILE_CACHE_BYTES,
+    sizeCalculation: (bytes) => Math.max(1, bytes.length),
+  });
+  const sequencer = new Sequencer(context);
+  await sequencer.start();
+
+  const published = async (): Promise<{ size: bigint; note: string }> => {
+    const head = await findPublishedHead(deps.database, context.ledgerId);
+    if (head === undefined)
+      throw new LedgerError('CONTRADICTION', `${deps.origin} has no published checkpoint.`);
+    return head;
+  };
+
+  return {
+    origin: deps.origin,
+    name,
+    verifierKey: encodeVerifierKey(deps.signer.verifierKey),
+
+    append(transaction, records) {
+      refuseWrites(sequencer, deps.origin);
+      return enqueue(transaction, context.ledgerId, records);
+    },
+    wake: () => {
+      sequencer.wake();
+    },
+
+    publishedCheckpoint: async () => (await published()).note,
+    publishedSize: async () => (await published()).size,
+    readTile: (tile) => readTile(context, cache, tile),
+    readBundle: (bundle) => readBundle(context, cache, bundle),
+    findEntry: (recordId) => findEntry(context, recordId),
+    readEntries: (start, limit) => readEntries(context, start, limit),
+    prove: (index) => proveEntry(context, cache, index),
+
+    async status() {
+      const [row] = await deps.database.query<{
+        size: bigint;
+        published: bigint;
+        published_at: Date;
+        queued: bigint;
+      }>(READ_STATUS, [context.ledgerId]);
+      if (row === undefined)
+        throw new LedgerError('CONTRADICTION', `${deps.origin} has no row in the database.`);
+      const { frozen, leading } = sequencer.state;
+      return {
+        frozen,
+        leading,
+        size: row.size,
+        publishedSize: row.published,
+        publishedAt: row.published_at,
+        queued: row.queued,
+      };
+    },
+
+    close: () => sequencer.stop(),
+  };
+}
+
+const refuseWrites = ({ state }: Sequencer, origin: Origin): void => {
+  if (state.frozen !== undefined) {
+    throw new LedgerError(
+      'FROZEN',
+      `${origin} takes no records now: ${state.frozen}. Reads go on; try again later.`,
+    );
+  }
+  if (state.queued > MAX_QUEUED) {
+    throw new LedgerError(
+      'BUSY',
+      `${origin} has ${state.queued} records waiting: try again in a few seconds.`,
+    );
+  }
+};

@@ -1,0 +1,89 @@
+import { encodeBundle, entriesPath, tilePath, TILE_WIDTH } from '@dockchains/tlog';
+
+import { keyOf, type Batch, type LedgerContext } from './context.ts';
+import { listStaged } from './staging.ts';
+
+const WIDTH = BigInt(TILE_WIDTH);
+const MAX_LEVEL = 7; // 256^8 leaves are more than an index can count
+const PARALLEL_TILES = 8;
+
+const READ_LEAVES = {
+  name: 'ledger-read-leaves',
+  text: `SELECT entry, leaf_hash FROM ledger_entry WHERE ledger_id = $1 AND index >= $2 AND index < $3 ORDER BY index`,
+};
+const READ_NODES = {
+  name: 'ledger-read-nodes',
+  text: `SELECT hash FROM ledger_node WHERE ledger_id = $1 AND level = $2 AND index >= $3 AND index < $4 ORDER BY index`,
+};
+const DELETE_BATCH = {
+  name: 'ledger-delete-batch',
+  text: 'DELETE FROM ledger_batch WHERE ledger_id = $1 AND "end" = $2',
+};
+
+/** The full tiles that a batch completed: at each level the indices [from, to). */
+export function completedTiles({ start, end }: Batch): { level: number; from: bigint; to: bigint }[] {
+  const completed: { level: number; from: bigint; to: bigint }[] = [];
+  for (let level = 0, leaves = WIDTH; level <= MAX_LEVEL; level += 1, leaves *= WIDTH) {
+    const from = start / leaves;
+    const to = end / leaves;
+    if (from === to) break;
+    completed.push({ level, from, to });
+  }
+  return completed;
+}
+
+/**
+ * Step 6: writes the tiles and bundles that the batch completed to their final, immutable keys, then forgets the
+ * batch, then drops staged batches that the final bundles cover whole. Each part can be done again.
+ */
+export async function promoteBatch(context: LedgerContext, batch: Batch): Promise<void> {
+  const tasks: (() => Promise<void>)[] = [];
+  for (const { level, from, to } of completedTiles(batch)) {
+    for (let index = from; index < to; index += 1n) {
+      tasks.push(
+        level === 0 ? () => promoteLeaves(context, index) : () => promoteNodes(context, level, index),
+      );
+    }
+  }
+  for (let first = 0; first < tasks.length; first += PARALLEL_TILES) {
+    await Promise.all(tasks.slice(first, first + PARALLEL_TILES).map((task) => task()));
+  }
+  await context.database.query(DELETE_BATCH, [context.ledgerId, batch.end]);
+  if (batch.start / WIDTH !== batch.end / WIDTH) await dropCovered(context, (batch.end / WIDTH) * WIDTH);
+}
+
+const promoteLeaves = async (
+  { database, tiles, ledgerId, name }: LedgerContext,
+  index: bigint,
+): Promise<void> => {
+  const rows = await database.query<{ entry: Buffer; leaf_hash: Buffer }>(READ_LEAVES, [
+    ledgerId,
+    index * WIDTH,
+    (index + 1n) * WIDTH,
+  ]);
+  const bundle = encodeBundle(rows.map((row) => row.entry));
+  await tiles.putIfAbsent(keyOf(name, entriesPath({ index, width: TILE_WIDTH })), bundle);
+  const tile = Buffer.concat(rows.map((row) => row.leaf_hash));
+  await tiles.putIfAbsent(keyOf(name, tilePath({ level: 0, index, width: TILE_WIDTH })), tile);
+};
+
+const promoteNodes = async (
+  { database, tiles, ledgerId, name }: LedgerContext,
+  level: number,
+  index: bigint,
+): Promise<void> => {
+  const rows = await database.query<{ hash: Buffer }>(READ_NODES, [
+    ledgerId,
+    level,
+    index * WIDTH,
+    (index + 1n) * WIDTH,
+  ]);
+  const tile = Buffer.concat(rows.map((row) => row.hash));
+  await tiles.putIfAbsent(keyOf(name, tilePath({ level, index, width: TILE_WIDTH })), tile);
+};
+
+const dropCovered = async ({ tiles, name }: LedgerContext, covered: bigint): Promise<void> => {
+  for (const { end, key } of await listStaged(tiles, name)) {
+    if (end <= covered) await tiles.delete(key);
+  }
+};

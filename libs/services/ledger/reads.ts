@@ -1,0 +1,77 @@
+import { encodeProofFile, proveInclusion, type TileId } from '@dockchains/tlog';
+
+import type { LedgerContext } from './context.ts';
+import { findPublishedHead } from './heads.ts';
+import { readTile, type TileCache } from './tiles.ts';
+
+/** An entry with its place in the log. */
+export interface IndexedEntry {
+  readonly index: bigint;
+  readonly recordId: string;
+  readonly entry: Uint8Array;
+}
+
+/** An entry found by its record id; without an index it still waits in the queue. */
+export interface FoundEntry {
+  readonly entry: Uint8Array;
+  readonly index: bigint | undefined;
+}
+
+// One statement, so that an entry on its way from the queue into the log is seen in one of the two.
+const FIND_ENTRY = {
+  name: 'ledger-find-entry',
+  text: `SELECT e.entry, e.index FROM ledger_record r
+           JOIN ledger_entry e ON e.ledger_id = r.ledger_id AND e.index = r.index
+          WHERE r.ledger_id = $1 AND r.record_id = $2
+         UNION ALL
+         SELECT entry, NULL FROM ledger_queue WHERE ledger_id = $1 AND record_id = $2
+         LIMIT 1`,
+};
+const READ_ENTRIES = {
+  name: 'ledger-read-entries',
+  text: `SELECT e.index, e.record_id, e.entry FROM ledger_entry e
+         WHERE e.ledger_id = $1 AND e.index >= $2 AND e.index < $3
+           AND e.index < (SELECT size FROM published_checkpoint WHERE ledger_id = $1)
+         ORDER BY e.index`,
+};
+
+/** The entry of a record, whether it has its index yet or not. */
+export async function findEntry(context: LedgerContext, recordId: string): Promise<FoundEntry | undefined> {
+  const [row] = await context.database.query<{ entry: Buffer; index: bigint | null }>(FIND_ENTRY, [
+    context.ledgerId,
+    recordId,
+  ]);
+  return row === undefined ? undefined : { entry: row.entry, index: row.index ?? undefined };
+}
+
+/** Up to `limit` published entries from `start` on. */
+export async function readEntries(
+  context: LedgerContext,
+  start: bigint,
+  limit: number,
+): Promise<IndexedEntry[]> {
+  const rows = await context.database.query<{ index: bigint; record_id: string; entry: Buffer }>(
+    READ_ENTRIES,
+    [context.ledgerId, start, start + BigInt(limit)],
+  );
+  return rows.map((row) => ({ index: row.index, recordId: row.record_id, entry: row.entry }));
+}
+
+/** A C2SP tlog-proof of the entry at `index` under the published checkpoint, the entry in its `extra` line. */
+export async function proveEntry(
+  context: LedgerContext,
+  cache: TileCache,
+  index: bigint,
+): Promise<string | undefined> {
+  const head = await findPublishedHead(context.database, context.ledgerId);
+  if (head === undefined || index >= head.size || index < 0n) return undefined;
+  const [found] = await readEntries(context, index, 1);
+  if (found === undefined) return undefined;
+  const hashes = await proveInclusion(index, head.size, async (tile: TileId) => {
+    const bytes = await readTile(context, cache, tile);
+    if (bytes === undefined)
+      throw new Error(`tile ${tile.level}/${tile.index} of a published tree is missing`);
+    return bytes;
+  });
+  return encodeProofFile({ extra: found.entry, index, hashes, checkpoint: head.note });
+}

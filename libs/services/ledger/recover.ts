@@ -1,0 +1,202 @@
+import type { Transaction } from '@dockchains/database';
+import { parseRecord } from '@dockchains/records';
+import { entriesPath, openCheckpoint, parseBundle, rootFromTiles, TILE_WIDTH } from '@dockchains/tlog';
+
+import { keyOf, signedKey, type Batch, type LedgerContext } from './context.ts';
+import { insertEntries, lockHead, readHead, type Head, type NewEntry } from './entries.ts';
+import { LedgerError } from './errors.ts';
+import { findPublishedHead, findSignedHead, publishHead, type KeptHead } from './heads.ts';
+import { noteBatch } from './sequence.ts';
+import { listStaged, parseStagedBatch, parseStagedKey, type StagedBatch } from './staging.ts';
+import { readCommittedTile } from './tiles.ts';
+
+const WIDTH = BigInt(TILE_WIDTH);
+
+const DROP_QUEUED = {
+  name: 'ledger-drop-queued',
+  text: 'DELETE FROM ledger_queue WHERE ledger_id = $1 AND record_id = ANY($2::text[])',
+};
+const READ_LEAF = {
+  name: 'ledger-read-leaf',
+  text: 'SELECT entry FROM ledger_entry WHERE ledger_id = $1 AND index = $2',
+};
+const FORGET_BATCHES = {
+  name: 'ledger-forget-batches',
+  text: 'DELETE FROM ledger_batch WHERE ledger_id = $1 AND "end" > $2',
+};
+const SET_SIGNED = {
+  name: 'ledger-set-signed',
+  text: 'UPDATE signed_head SET size = $2, root = $3, note = $4 WHERE ledger_id = $1 AND size <= $2',
+};
+
+/** What the tile store knows beyond the database. */
+export interface Evidence {
+  /** The head noted as signed in the tile store. */
+  readonly signed: KeptHead | undefined;
+  readonly staged: readonly { end: bigint; key: string }[];
+}
+
+/** Reads the tile store's side. @throws LedgerError CONTRADICTION if its signed note is not by our key */
+export async function readEvidence(context: LedgerContext): Promise<Evidence> {
+  const bytes = await context.tiles.get(signedKey(context.name));
+  const staged = await listStaged(context.tiles, context.name);
+  if (bytes === undefined) return { signed: undefined, staged };
+  const note = bytes.toString('utf8');
+  try {
+    const { checkpoint } = openCheckpoint(note, context.signer.verifierKey);
+    if (checkpoint.origin !== context.origin) throw new Error(`it is of ${checkpoint.origin}`);
+    return { signed: { size: checkpoint.size, root: Buffer.from(checkpoint.root), note }, staged };
+  } catch (cause) {
+    throw new LedgerError(
+      'CONTRADICTION',
+      `The tile store's signed head is not ${context.origin}'s by the key in the keys folder: one of the two belongs elsewhere. Put the right one back.`,
+      { cause },
+    );
+  }
+}
+
+/** Why the database can't be trusted to be the latest, if it is behind the tile store; undefined if it is not. */
+export async function findLag(context: LedgerContext, evidence: Evidence): Promise<string | undefined> {
+  const head = await readHead(context.database, context.ledgerId);
+  const signed = await findSignedHead(context.database, context.ledgerId);
+  const last = evidence.staged.at(-1);
+  if (last !== undefined && last.end > head.size) {
+    return `entries up to ${last.end} were staged, the database holds ${head.size}`;
+  }
+  if (evidence.signed !== undefined && evidence.signed.size > (signed?.size ?? 0n)) {
+    return `a head of ${evidence.signed.size} entries was signed, the database knows ${signed?.size ?? 0n}`;
+  }
+  return undefined;
+}
+
+/**
+ * Brings a database that was put back to an earlier state up to what was staged and signed: missing entries come
+ * from final bundles and staged batches, queued records met among them are dropped, and records are replayed into
+ * the registry. Nothing is signed here, and every root on the way is compared with the staged and signed ones.
+ * @throws LedgerError CONTRADICTION if the stores do not belong to one history; nothing was changed by that step
+ */
+export async function recover(context: LedgerContext, evidence: Evidence): Promise<{ recovered: bigint }> {
+  const before = await readHead(context.database, context.ledgerId);
+  const published = await findPublishedHead(context.database, context.ledgerId);
+  await context.database.query(FORGET_BATCHES, [context.ledgerId, published?.size ?? 0n]);
+  await checkOverlap(context, before);
+
+  let size = await recoverBundles(context, before.size);
+  for (const { key } of evidence.staged) {
+    const staged = await readStaged(context, key);
+    if (staged.end > size) size = await applyStaged(context, staged);
+  }
+  await noteStagedBatches(context, evidence, published?.size ?? 0n);
+  await adoptSigned(context, evidence);
+  return { recovered: size - before.size };
+}
+
+/** The last entry of the database must be the one that its bundle holds: two histories must not be spliced. */
+const checkOverlap = async (context: LedgerContext, head: Head): Promise<void> => {
+  if (head.size === 0n) return;
+  const index = head.size - 1n;
+  const bundle = await readBundle(context, index / WIDTH);
+  if (bundle === undefined) return;
+  const [row] = await context.database.query<{ entry: Buffer }>(READ_LEAF, [context.ledgerId, index]);
+  const kept = bundle[Number(index % WIDTH)];
+  if (row !== undefined && kept !== undefined && row.entry.equals(kept)) return;
+  throw contradiction(`Entry ${index} differs between the database and the tile store`);
+};
+
+const recoverBundles = async (context: LedgerContext, from: bigint): Promise<bigint> => {
+  let size = from;
+  for (let entries = await readBundle(context, size / WIDTH); entries !== undefined;) {
+    const missing = entries.slice(Number(size % WIDTH));
+    size = (await applyEntries(context, size, missing)).end;
+    entries = await readBundle(context, size / WIDTH);
+  }
+  return size;
+};
+
+const readBundle = async (context: LedgerContext, index: bigint): Promise<Uint8Array[] | undefined> => {
+  const bytes = await context.tiles.get(keyOf(context.name, entriesPath({ index, width: TILE_WIDTH })));
+  return bytes === undefined ? undefined : [...parseBundle(bytes, TILE_WIDTH)];
+};
+
+const readStaged = async (context: LedgerContext, key: string): Promise<StagedBatch> => {
+  const bytes = await context.tiles.get(key);
+  if (bytes === undefined) throw contradiction(`The staged batch ${key} is gone`);
+  const staged = parseStagedBatch(bytes, context.origin);
+  const named = parseStagedKey(key);
+  if (named?.end !== staged.end || named.rootHex !== Buffer.from(staged.root).toString('hex')) {
+    throw contradiction(`The staged batch ${key} holds something else than its name says`);
+  }
+  return staged;
+};
+
+const applyStaged = async (context: LedgerContext, staged: StagedBatch): Promise<bigint> => {
+  const head = await readHead(context.database, context.ledgerId);
+  if (staged.start > head.size) {
+    throw contradiction(
+      `Entries ${head.size} to ${staged.start} are neither in the database nor in the tile store`,
+    );
+  }
+  const missing = staged.entries.slice(Number(head.size - staged.start));
+  const applied = await applyEntries(context, head.size, missing, staged.root);
+  return applied.end;
+};
+
+/** One transaction: entries, queue and registry move together. `root`, where known, must be reached. */
+const applyEntries = (
+  context: LedgerContext,
+  size: bigint,
+  entries: readonly Uint8Array[],
+  root?: Uint8Array,
+): Promise<Batch> =>
+  context.database.transaction(async (transaction: Transaction) => {
+    const head = await lockHead(transaction, context.ledgerId);
+    if (head.size !== size) throw contradiction('Another gateway writes while this one recovers');
+    const records = entries.map((entry) => parseRecord(entry));
+    const recovered: NewEntry[] = entries.map((entry, position) => ({
+      recordId: records[position]?.recordId ?? '',
+      entry,
+    }));
+    await transaction.query(DROP_QUEUED, [context.ledgerId, recovered.map(({ recordId }) => recordId)]);
+    const { batch } = await insertEntries(transaction, context.ledgerId, head, recovered);
+    if (root !== undefined && !Buffer.from(batch.root).equals(root)) {
+      throw contradiction(
+        `The staged entries up to ${batch.end} do not give the root that they were staged under`,
+      );
+    }
+    for (const record of records) await context.replay(transaction, record);
+    return batch;
+  });
+
+/** Takes the signed note over from the tile store; the entries below it must give its root. */
+const adoptSigned = async (context: LedgerContext, { signed }: Evidence): Promise<void> => {
+  if (signed === undefined || signed.size === 0n) return;
+  const head = await readHead(context.database, context.ledgerId);
+  if (signed.size > head.size) {
+    throw contradiction(
+      `A head of ${signed.size} entries was signed, but only ${head.size} entries can be found`,
+    );
+  }
+  const root = await rootFromTiles(signed.size, (tile) => readCommittedTile(context, tile));
+  if (!signed.root.equals(root)) {
+    throw contradiction(`The entries found do not give the root that was signed at ${signed.size}`);
+  }
+  await context.database.query(SET_SIGNED, [context.ledgerId, signed.size, signed.root, signed.note]);
+  await publishHead(context, signed);
+};
+
+/** Notes again the staged batches whose later steps the restored database has forgotten. */
+const noteStagedBatches = async (
+  context: LedgerContext,
+  { staged }: Evidence,
+  published: bigint,
+): Promise<void> => {
+  for (const { key, end } of staged) {
+    if (end > published) await noteBatch(context.database, context.ledgerId, await readStaged(context, key));
+  }
+};
+
+const contradiction = (fact: string): LedgerError =>
+  new LedgerError(
+    'CONTRADICTION',
+    `${fact}. The ledger stays frozen: put the database and the blob store back to states of one moment.`,
+  );

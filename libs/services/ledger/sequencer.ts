@@ -1,0 +1,203 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { Lock } from '@dockchains/database';
+
+import type { Batch, CommitStep, LedgerContext } from './context.ts';
+import { readHead } from './entries.ts';
+import { LedgerError } from './errors.ts';
+import { publishHead, signBatch } from './heads.ts';
+import { promoteBatch } from './promote.ts';
+import { findLag, readEvidence, recover } from './recover.ts';
+import { ensurePartitions, refuseRegression, sequenceBatch, type SeenHead } from './sequence.ts';
+import { stageBatch } from './staging.ts';
+
+const FOLLOW_INTERVAL_MS = 1_000;
+const RETRY_MS = 500;
+
+const READ_BATCHES = {
+  name: 'ledger-read-batches',
+  text: 'SELECT start, "end", root FROM ledger_batch WHERE ledger_id = $1 ORDER BY "end" LIMIT 64',
+};
+const READ_BACKLOG = {
+  name: 'ledger-read-backlog',
+  text: 'SELECT COALESCE(max(position) - min(position) + 1, 0) AS queued FROM ledger_queue WHERE ledger_id = $1',
+};
+
+/** What the rest of the gateway needs to know of the sequencer. */
+export interface SequencerState {
+  /** Why writes are refused now, if they are. */
+  frozen: string | undefined;
+  /** Whether this gateway holds the sequencing lock. */
+  leading: boolean;
+  /** How many records wait; never less than there are. */
+  queued: bigint;
+}
+
+/**
+ * Runs the commit protocol of one ledger until stopped: one gateway of the organisation leads (an advisory lock),
+ * the others watch. Every lead begins by comparing the database with the tile store and resuming at the first step
+ * not done.
+ */
+export class Sequencer {
+  readonly state: SequencerState = { frozen: undefined, leading: false, queued: 0n };
+  readonly #context: LedgerContext;
+  readonly #stop = new AbortController();
+  #seen: SeenHead | undefined;
+  #wake: (() => void) | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(context: LedgerContext) {
+    this.#context = context;
+  }
+
+  /** Checks the stores once, recovering where this gateway may, and then works in the background. */
+  async start(): Promise<void> {
+    const first = Promise.withResolvers<undefined>();
+    this.#running = this.#run(() => {
+      first.resolve(undefined);
+    });
+    await first.promise;
+  }
+
+  /** There is work: the next round need not wait for its poll. */
+  wake(): void {
+    this.#wake?.();
+  }
+
+  /** Finishes the step under way and lets the lock go. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.wake();
+    await this.#running;
+  }
+
+  async #run(checked: () => void): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      let lock: Lock | undefined;
+      try {
+        lock = await this.#context.database.tryLock(lockKey(this.#context.origin));
+        if (lock === undefined) await this.#follow();
+        else await this.#lead(lock.lost, checked);
+      } catch (error) {
+        if (this.#refuse(error)) break;
+        await this.#pause(RETRY_MS);
+      } finally {
+        this.state.leading = false;
+        await lock?.release().catch(() => undefined);
+      }
+      checked();
+    }
+    checked();
+  }
+
+  async #lead(lost: AbortSignal, checked: () => void): Promise<void> {
+    await this.#reconcile();
+    this.state.leading = true;
+    checked();
+    while (!this.#stop.signal.aborted && !lost.aborted) {
+      const next = performance.now() + this.#context.checkpointIntervalMs;
+      const worked = await this.#round();
+      const rest = next - performance.now();
+      if (rest > 0) await (worked ? this.#pause(rest, { wakeable: false }) : this.#pause(rest));
+    }
+  }
+
+  /** One turn of the protocol: what is unfinished, then what is queued. */
+  async #round(): Promise<boolean> {
+    const { database, ledgerId } = this.#context;
+    const head = await readHead(database, ledgerId);
+    if (this.#seen !== undefined) refuseRegression(head, this.#seen);
+    this.#seen = head;
+    await this.#finishBatches();
+    const [backlog] = await database.query<{ queued: bigint }>(READ_BACKLOG, [ledgerId]);
+    this.state.queued = backlog?.queued ?? 0n;
+    if (this.state.queued === 0n) return false;
+    await ensurePartitions(database, head.size);
+    const sequenced = await sequenceBatch(this.#context, this.#seen);
+    if (sequenced === undefined) return false;
+    this.#seen = sequenced.head;
+    await this.#report('sequenced', sequenced.batch);
+    await this.#finishBatches();
+    return true;
+  }
+
+  async #finishBatches(): Promise<void> {
+    const { database, ledgerId } = this.#context;
+    for (const batch of await database.query<{ start: bigint; end: bigint; root: Buffer }>(READ_BATCHES, [
+      ledgerId,
+    ])) {
+      await stageBatch(this.#context, batch);
+      await this.#report('staged', batch);
+      const signed = await signBatch(this.#context, batch);
+      await this.#report('signed', batch);
+      await publishHead(this.#context, signed);
+      await this.#report('published', batch);
+      await promoteBatch(this.#context, batch);
+      await this.#report('promoted', batch);
+    }
+  }
+
+  async #report(step: CommitStep, batch: Batch): Promise<void> {
+    await this.#context.onStep?.(step, batch);
+  }
+
+  async #reconcile(): Promise<void> {
+    const { log, origin } = this.#context;
+    const evidence = await readEvidence(this.#context);
+    const lag = await findLag(this.#context, evidence);
+    if (lag !== undefined) {
+      this.state.frozen = `${lag}; recovering`;
+      log.warn({ origin, lag }, 'ledger frozen, recovering from the tile store');
+      const { recovered } = await recover(this.#context, evidence);
+      log.warn({ origin, recovered: String(recovered) }, 'ledger recovered');
+    }
+    this.#seen = await readHead(this.#context.database, this.#context.ledgerId);
+    this.state.frozen = undefined;
+  }
+
+  /** Another gateway leads: watch that the database does not go back under us. */
+  async #follow(): Promise<void> {
+    const head = await readHead(this.#context.database, this.#context.ledgerId);
+    if (this.#seen !== undefined) refuseRegression(head, this.#seen);
+    this.#seen = head;
+    this.state.frozen = undefined;
+    await this.#pause(FOLLOW_INTERVAL_MS);
+  }
+
+  /** Freezes where the error says that the stores disagree; true if only a new start can help. */
+  #refuse(error: unknown): boolean {
+    const { log, origin } = this.#context;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const message = error instanceof Error ? error.message : String(error);
+    if (code === 'REGRESSED') {
+      this.state.frozen = message;
+      // What was seen is kept by the tile store; reconciling starts from there.
+      this.#seen = undefined;
+      log.warn({ origin, reason: message }, 'ledger frozen');
+      return false;
+    }
+    if (error instanceof LedgerError || code === 'TILE_CONFLICT') {
+      this.state.frozen = message;
+      log.error({ origin, reason: message }, 'ledger frozen until an operator mends it');
+      return true;
+    }
+    log.warn({ origin, err: error }, 'sequencing interrupted, trying again');
+    return false;
+  }
+
+  async #pause(ms: number, { wakeable = true }: { wakeable?: boolean } = {}): Promise<void> {
+    const woken = new AbortController();
+    this.#wake = () => {
+      if (wakeable || this.#stop.signal.aborted) woken.abort();
+    };
+    if (this.#stop.signal.aborted) return;
+    await delay(ms, undefined, { signal: woken.signal }).catch(() => undefined);
+    this.#wake = undefined;
+  }
+}
+
+/** The advisory lock of an origin's sequencer: the first 63 bits of its hash. */
+const lockKey = (origin: string): bigint =>
+  createHash('sha256').update(`dockchains/v1/sequencer\n${origin}`).digest().readBigUInt64BE() >> 1n;
