@@ -1,0 +1,54 @@
+import type { Ledger } from '@dockchains/ledger';
+import { parseTilePath, TlogError } from '@dockchains/tlog';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+
+const MAX_PATH_CHARACTERS = 128;
+const IMMUTABLE = 'public, max-age=31536000, immutable';
+
+/** `/log/<ledger>/…`: checkpoint, tiles and entry bundles (C2SP tlog-tiles). */
+export function registerLog(server: FastifyInstance, { ledger }: { ledger: Ledger }): void {
+  server.get<{ Params: { name: string; '*': string } }>('/log/:name/*', async (request, reply) => {
+    const { name, '*': path } = request.params;
+    if (name !== ledger.name || path.length > MAX_PATH_CHARACTERS) return notFound(reply);
+    if (path === 'checkpoint') {
+      const note = await ledger.publishedCheckpoint();
+      return reply
+        .header('content-type', 'text/plain; charset=utf-8')
+        .header('cache-control', 'no-cache')
+        .send(Buffer.from(note));
+    }
+    const bytes = await readPath(ledger, path);
+    if (bytes === undefined) return notFound(reply);
+    return reply
+      .header('content-type', 'application/octet-stream')
+      .header('cache-control', IMMUTABLE)
+      .send(bytes);
+  });
+}
+
+const readPath = async (ledger: Ledger, path: string): Promise<Buffer | undefined> => {
+  const bytes = await readParsed(ledger, path);
+  return bytes === undefined ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+};
+
+const readParsed = (ledger: Ledger, path: string): Promise<Uint8Array | undefined> => {
+  try {
+    const parsed = parseTilePath(path);
+    return parsed.kind === 'entries' ? ledger.readBundle(parsed) : ledger.readTile(parsed);
+  } catch (error) {
+    if (error instanceof TlogError) return Promise.resolve(undefined);
+    throw error;
+  }
+};
+
+// An error must never be cached as if it were the tile (catalogue row L9).
+const notFound = (reply: FastifyReply): FastifyReply =>
+  reply
+    .code(404)
+    .header('cache-control', 'no-store')
+    .header('content-type', 'text/plain; charset=utf-8')
+    .send(
+      Buffer.from(
+        'There is no such tile: the published tree does not reach it, or the path is not canonical.\n',
+      ),
+    );
