@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { Refusal } from './steps.mjs';
 import { inRoot } from './toolchain.mjs';
 
-/** Every organisation that runs on this machine, and the port that it is given when that is free. */
-export const organisations = [{ name: 'acme.example', defaultPort: 5000 }];
+// Every organisation that runs on this machine, and the port that it is given when that is free.
+const organisations = [{ name: 'acme.example', defaultPort: 5000 }];
 
-/** Where everything that the local federation keeps lies. */
-export const stateFolder = inRoot('.dockchains');
+const stateFolder = inRoot('.dockchains');
 /** Held while organisations are started or stopped. */
 export const stateLock = join(stateFolder, 'up.lock');
 /** Where to find everybody, with their passwords. */

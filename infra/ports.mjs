@@ -2,8 +2,7 @@
 import { createServer } from 'node:net';
 import { randomInt } from 'node:crypto';
 
-/** Whether nobody listens on this port of 127.0.0.1. */
-export function isPortFree(port) {
+function isPortFree(port) {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));

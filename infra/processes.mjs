@@ -33,8 +33,8 @@ export function findStartTime(pid) {
   return stdout?.trim() || undefined;
 }
 
-/** Waits until a process is gone; false when it is still there after the bound. */
-export async function waitForExit(pid, timeoutMs) {
+// False when it is still there after the bound.
+async function waitForExit(pid, timeoutMs) {
   const deadline = performance.now() + timeoutMs;
   while (isAlive(pid)) {
     if (performance.now() > deadline) return false;
