@@ -4,6 +4,9 @@ import { dirname, join, resolve } from 'node:path';
 
 import { hasErrno } from './errors.ts';
 
+/** Bytes in a piece of a streamed file. Measured: pieces of 1 MiB from a path stream twice as fast as smaller ones or a FileHandle's. */
+export const READ_PIECE_BYTES = 1 << 20;
+
 const MAX_REMEMBERED_FOLDERS = 65_536;
 // Longer than any file of a few MiB takes to be written: an older one belongs to a process that died.
 const ABANDONED_AFTER_MS = 3_600_000;

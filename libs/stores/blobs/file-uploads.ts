@@ -7,12 +7,11 @@ import { pipeline } from 'node:stream/promises';
 import { type Digest, digestAlgorithm, type DigestAlgorithm, digestHex } from '@dockchains/oci';
 
 import type { AppendOptions, ByteSource, UploadInfo } from './blob-store.ts';
-import { type DurableFolder, syncFolder } from './durable.ts';
+import { type DurableFolder, READ_PIECE_BYTES, syncFolder } from './durable.ts';
 import { BlobStoreError, hasErrno } from './errors.ts';
 import { writeStream, type Written } from './write-stream.ts';
 
 const ID = /^[A-Za-z0-9_-]{1,128}$/;
-const PIECE_BYTES = 1 << 20;
 // Beyond that the oldest is forgotten, and its upload is hashed from the file when it is committed.
 const MAX_RUNNING = 4096;
 
@@ -58,8 +57,7 @@ export class FileUploads {
         throw unknownIfAbsent(error);
       });
       try {
-        await cutTo(file, offset);
-        const { received, failure } = await this.#write(id, file, offset, source, options);
+        const { received, failure } = await this.#write(id, file, { offset, source, options });
         if (failure === undefined) return { received };
         throw new BlobStoreError('SOURCE_FAILED', 'The upload was broken off by its sender.', {
           cause: failure,
@@ -118,17 +116,17 @@ export class FileUploads {
   async #write(
     id: string,
     file: FileHandle,
-    offset: number,
-    source: ByteSource,
-    options: AppendOptions,
+    { offset, source, options }: { offset: number; source: ByteSource; options: AppendOptions },
   ): Promise<Written> {
+    const cut = await cutTo(file, offset);
     const running = this.#running.get(id);
     const usable = running?.size === offset ? running : undefined;
     // Taken out while it is not known to match the file.
     this.#running.delete(id);
     try {
       const written = await writeStream({ file, offset, hash: usable?.hash }, source, options);
-      await file.datasync();
+      // An empty source, as of a PUT that only closes, costs no flush of the disk.
+      if (written.received > 0 || cut) await file.datasync();
       if (usable !== undefined) this.#remember(id, { ...usable, size: offset + written.received });
       return written;
     } catch (error) {
@@ -151,7 +149,7 @@ export class FileUploads {
       await file.close();
     }
     const hash = createHash(algorithm);
-    await pipeline(createReadStream(path, { highWaterMark: PIECE_BYTES }), hash);
+    await pipeline(createReadStream(path, { highWaterMark: READ_PIECE_BYTES }), hash);
     return hash.digest('hex');
   }
 
@@ -179,7 +177,7 @@ export class FileUploads {
   }
 }
 
-async function cutTo(file: FileHandle, offset: number): Promise<void> {
+async function cutTo(file: FileHandle, offset: number): Promise<boolean> {
   const { size } = await file.stat();
   if (!Number.isSafeInteger(offset) || offset < 0 || offset > size) {
     throw new BlobStoreError(
@@ -188,6 +186,7 @@ async function cutTo(file: FileHandle, offset: number): Promise<void> {
     );
   }
   if (size > offset) await file.truncate(offset);
+  return size > offset;
 }
 
 async function statOrAbsent(path: string) {
