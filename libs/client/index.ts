@@ -1,1 +1,45 @@
-export {};
+export {
+  type Account,
+  type AccountMutation,
+  changeAccount,
+  listAccounts,
+  listNamespaceRules,
+  listRepositories,
+  type NamespaceRule,
+  removeNamespaceRule,
+  type RepositorySummary,
+  setNamespaceRule,
+} from './administration.ts';
+export { type AuditOptions, auditLog, type AuditResult } from './audit.ts';
+export type { AuditFinding } from './audit-finding.ts';
+export { type AuditState, encodeAuditState, parseAuditState } from './audit-state.ts';
+export { verifyCheckpoint } from './checkpoint.ts';
+export { ClientError, type ClientErrorCode } from './errors.ts';
+export {
+  type EvidenceSubject,
+  MAX_EVIDENCE_BYTES,
+  type VerifiedEvidence,
+  verifyEvidence,
+} from './evidence.ts';
+export { graphql, type Operation } from './graphql.ts';
+export type { Fetch } from './http.ts';
+export { type LogReader, openDirectoryLog, openHttpLog } from './log.ts';
+export {
+  type Artifact,
+  findLedger,
+  getArtifact,
+  getRecord,
+  type LedgerHead,
+  type RecordStatus,
+} from './operations.ts';
+export { getOrganisation, type Organisation } from './organisation.ts';
+export { type FetchedManifest, getBlob, getManifest, listTags } from './registry.ts';
+export {
+  openSession,
+  type PathRequest,
+  type Session,
+  type SessionOptions,
+  verifyCredentials,
+} from './session.ts';
+export { printable } from './text.ts';
+export type { Credentials } from './token.ts';

@@ -11,3 +11,7 @@ export type {
 } from './images.ts';
 export { tarOf } from './tar.ts';
 export type { TarFile } from './tar.ts';
+export { serveFiles } from './file-server.ts';
+export type { FileServer } from './file-server.ts';
+export { buildLog, flipBit, tagSetRecord } from './logs.ts';
+export type { BuiltLog, LogOptions } from './logs.ts';

@@ -1,0 +1,90 @@
+import type { Digest, RepositoryName, Tag } from '@dockchains/oci';
+import { describeRecord, type LedgerRecord, parseRecord, RecordError } from '@dockchains/records';
+import {
+  type Checkpoint,
+  encodeVerifierKey,
+  hashLeaf,
+  parseProofFile,
+  type Policy,
+  TlogError,
+  verifyProofFile,
+  type Witnessed,
+} from '@dockchains/tlog';
+
+import { ClientError } from './errors.ts';
+
+/** The image that evidence is to be about: a tag, a digest, or both. */
+export type EvidenceSubject = {
+  /** DNS name. */
+  readonly organisation: string;
+  readonly repository: RepositoryName;
+  readonly tag: Tag | undefined;
+  readonly digest: Digest | undefined;
+};
+
+/** What a bundle proves. */
+export type VerifiedEvidence = {
+  readonly record: LedgerRecord;
+  readonly index: bigint;
+  readonly checkpoint: Checkpoint;
+  /** Verifier key of the log that signed. */
+  readonly logKey: string;
+  /** Who cosigned, of those whom the policy knows. */
+  readonly witnesses: readonly Witnessed[];
+  /** One sentence that says exactly this much. */
+  readonly statement: string;
+};
+
+/** Longest bundle in bytes that is read: the largest entry in base64, 63 hashes and the signatures of many witnesses. */
+export const MAX_EVIDENCE_BYTES = 256 * 1024;
+
+/**
+ * Verifies a C2SP tlog-proof whose extra line carries the entry, with nothing but the policy: form, record, log
+ * signature, quorum, inclusion, and that it is about the subject.
+ * @throws ClientError VERIFICATION_FAILED; the message says which of these failed
+ */
+export function verifyEvidence(
+  bundle: string | Uint8Array,
+  { policy, subject }: { policy: Policy; subject: EvidenceSubject },
+): VerifiedEvidence {
+  if (bundle.length > MAX_EVIDENCE_BYTES)
+    throw failed(`The bundle is longer than ${MAX_EVIDENCE_BYTES} bytes.`);
+  const file = attempt('The bundle is malformed', () => parseProofFile(bundle));
+  const entry = file.extra;
+  if (entry === undefined) throw failed('The bundle carries no entry: its "extra" line is missing.');
+  const record = attempt('The entry in the bundle is no record', () => parseRecord(entry));
+  const accepted = attempt('The proof does not hold', () => verifyProofFile(file, policy, hashLeaf(entry)));
+
+  const { checkpoint, logKey, witnesses } = accepted;
+  if (!checkpoint.origin.startsWith(`${record.organisation}/ledger/`)) {
+    throw failed(
+      `The record is of ${record.organisation}, but stands in the ledger ${checkpoint.origin}, which can't speak for it.`,
+    );
+  }
+  const statement = describeRecord(record, file.index);
+  if (!isAbout(record, subject)) {
+    throw failed(`The bundle is about something else than what was asked. It proves that ${statement}.`);
+  }
+  return { record, index: file.index, checkpoint, logKey: encodeVerifierKey(logKey), witnesses, statement };
+}
+
+/** Only a record that a tag was set speaks for a tag; a digest is also vouched for by any tag that was set to it. */
+function isAbout(record: LedgerRecord, { organisation, repository, tag, digest }: EvidenceSubject): boolean {
+  if (record.organisation !== organisation || record.repository !== repository) return false;
+  if (digest !== undefined && record.digest !== digest) return false;
+  if (tag !== undefined) return record.kind === 'tag-set' && record.tag === tag;
+  return digest !== undefined && (record.kind === 'manifest-published' || record.kind === 'tag-set');
+}
+
+function attempt<Result>(what: string, verify: () => Result): Result {
+  try {
+    return verify();
+  } catch (cause) {
+    if (!(cause instanceof TlogError || cause instanceof RecordError)) throw cause;
+    throw failed(`${what}: ${cause.message} (${cause.code})`, cause);
+  }
+}
+
+function failed(message: string, cause?: unknown): ClientError {
+  return new ClientError('VERIFICATION_FAILED', message, { cause });
+}

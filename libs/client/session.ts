@@ -1,0 +1,81 @@
+import { type BoundedRequest, type BoundedResponse, type Fetch, send, statusError } from './http.ts';
+import { type Challenge, type Credentials, findChallenge, openTokenSource } from './token.ts';
+
+const MAX_ROOT_BYTES = 64 * 1024;
+
+/** Sends requests to one gateway as one principal. */
+export type Session = {
+  /** The gateway's root, without a slash at the end. */
+  readonly url: string;
+  readonly fetch: Fetch;
+  /**
+   * Sends a request, answers a bearer challenge once, and gives a 2xx.
+   * @throws ClientError of every code
+   */
+  request(request: PathRequest): Promise<BoundedResponse>;
+};
+
+/** A request by path below the gateway's root. */
+export type PathRequest = Omit<BoundedRequest, 'url'> & {
+  readonly path: string;
+  /** For routes outside `/v2/`, which answer everybody and so never ask: with credentials, a token of this scope is sent along. */
+  readonly scope?: string;
+};
+
+/** Where a gateway is and who asks; no credentials: anonymous. */
+export type SessionOptions = {
+  readonly url: string;
+  readonly credentials?: Credentials | undefined;
+  readonly fetch?: Fetch | undefined;
+};
+
+/** Opens a session; nothing is sent yet. */
+export function openSession({ url, credentials, fetch = globalThis.fetch }: SessionOptions): Session {
+  const root = url.replace(/\/+$/, '');
+  const tokenFor = openTokenSource(fetch, { url: root, credentials });
+
+  const bearer = async (challenge: Challenge) => ({ authorization: `Bearer ${await tokenFor(challenge)}` });
+
+  const scopedBearer = async (scope: string) => {
+    const challenge = await askChallenge(fetch, root);
+    return challenge === undefined ? {} : bearer({ ...challenge, scope });
+  };
+
+  return {
+    url: root,
+    fetch,
+    request: async ({ path, scope, ...request }) => {
+      const whole = { ...request, url: `${root}${path}` };
+      if (scope !== undefined && credentials !== undefined) {
+        const headers = { ...request.headers, ...(await scopedBearer(scope)) };
+        return passOk(whole.url, await send(fetch, { ...whole, headers }));
+      }
+      const first = await send(fetch, whole);
+      const challenge = challengeOf(first);
+      if (challenge === undefined) return passOk(whole.url, first);
+      const headers = { ...request.headers, ...(await bearer(challenge)) };
+      return passOk(whole.url, await send(fetch, { ...whole, headers }));
+    },
+  };
+}
+
+/**
+ * Checks the session's credentials against the gateway's token server, as `docker login` does.
+ * @throws ClientError of every code; DENIED if the gateway does not know them
+ */
+export async function verifyCredentials(session: Session): Promise<void> {
+  await session.request({ path: '/v2/', maxBytes: MAX_ROOT_BYTES });
+}
+
+async function askChallenge(fetch: Fetch, root: string): Promise<Challenge | undefined> {
+  return challengeOf(await send(fetch, { url: `${root}/v2/`, maxBytes: MAX_ROOT_BYTES }));
+}
+
+function challengeOf({ status, headers }: BoundedResponse): Challenge | undefined {
+  return status === 401 ? findChallenge(headers.get('www-authenticate')) : undefined;
+}
+
+function passOk(url: string, response: BoundedResponse): BoundedResponse {
+  if (response.status >= 200 && response.status < 300) return response;
+  throw statusError(url, response);
+}
