@@ -1,0 +1,123 @@
+import { findLedger, getOrganisation, type LedgerHead, verifyCheckpoint } from '@dockchains/client';
+
+import { commandOf, type Register } from '../command.ts';
+import { CliError, type ExitCode, findFailure } from '../errors.ts';
+import { chooseGateway, type Gateway, openGateway } from '../gateway.ts';
+import type { Io } from '../io.ts';
+import { readOrganisations } from '../organisations.ts';
+import { type Outcome, tableOf } from '../output.ts';
+import { readTrust, type Trust } from '../trust.ts';
+
+/** One organisation's row. */
+type Status = {
+  readonly gateway: Gateway;
+  readonly name: string;
+  readonly ledger: LedgerHead | undefined;
+  readonly state: string;
+  readonly exitCode: ExitCode;
+};
+
+/** `dockchains status`: which gateways answer, and how far their ledgers are. */
+export const registerStatus: Register = (parent, { io, print }) => {
+  parent.addCommand(
+    commandOf('status [registry]', {
+      summary:
+        'show which gateways answer, how far their ledgers are, and whether the policy vouches for their heads',
+      examples: `dockchains status
+dockchains status acme.example --json`,
+    })
+      .option('--policy <file>', 'C2SP tlog-policy to check the heads with')
+      .action(
+        print((registry: string | undefined, { policy }: { policy?: string }) =>
+          showStatus(io, registry, policy),
+        ),
+      ),
+  );
+};
+
+async function showStatus(
+  io: Io,
+  registry: string | undefined,
+  policyFile: string | undefined,
+): Promise<Outcome> {
+  const gateways = await chooseGateways(io, registry);
+  const trust = await findTrust(io, policyFile);
+  const statuses = await Promise.all(gateways.map((gateway) => statusOf(io, gateway, trust)));
+  const rows = statuses.map(({ name, gateway, ledger, state }) => [
+    name,
+    gateway.registry,
+    ledger === undefined ? '-' : `${ledger.publishedSize} of ${ledger.size}`,
+    ledger === undefined ? '-' : `${ledger.queued}`,
+    state,
+  ]);
+  return {
+    text: tableOf(['ORGANISATION', 'REGISTRY', 'PUBLISHED', 'QUEUED', 'STATE'], rows),
+    json: { policy: trust?.path ?? null, organisations: statuses.map(toJson) },
+    exitCode: statuses.find(({ exitCode }) => exitCode !== 0)?.exitCode ?? 0,
+  };
+}
+
+async function chooseGateways(io: Io, registry: string | undefined): Promise<readonly Gateway[]> {
+  if (registry !== undefined) return [await chooseGateway(io, registry)];
+  const organisations = await readOrganisations(io);
+  if (organisations.length === 0) return [await chooseGateway(io, undefined)];
+  return organisations.map((organisation) => ({ ...organisation, organisation }));
+}
+
+async function findTrust(io: Io, policyFile: string | undefined): Promise<Trust | undefined> {
+  try {
+    return await readTrust(io, policyFile);
+  } catch (error) {
+    if (error instanceof CliError && error.code === 'NO_POLICY') return undefined;
+    throw error;
+  }
+}
+
+/** One that does not answer is a row like the others, so that the rest is seen. */
+async function statusOf(io: Io, gateway: Gateway, trust: Trust | undefined): Promise<Status> {
+  const fallback = gateway.organisation?.name ?? gateway.registry;
+  try {
+    const { name } = await getOrganisation(io.fetch, gateway.url);
+    const session = await openGateway(io, gateway, 'publisher');
+    const ledger = await findLedger(session, `${name}/ledger/public`);
+    return { gateway, name, ledger, ...judge(ledger, trust) };
+  } catch (error) {
+    const failure = findFailure(error);
+    if (failure === undefined) throw error;
+    return { gateway, name: fallback, ledger: undefined, state: failure.message, exitCode: failure.exitCode };
+  }
+}
+
+function judge(ledger: LedgerHead | undefined, trust: Trust | undefined): Pick<Status, 'state' | 'exitCode'> {
+  if (ledger === undefined) return { state: 'no public ledger', exitCode: 1 };
+  if (ledger.frozen !== null) return { state: `frozen: ${ledger.frozen}`, exitCode: 0 };
+  if (ledger.checkpoint === null) return { state: 'empty', exitCode: 0 };
+  if (trust === undefined) return { state: 'unverified: no policy', exitCode: 0 };
+  try {
+    const { checkpoint, witnesses } = verifyCheckpoint(ledger.checkpoint, trust.policy);
+    if (checkpoint.origin !== ledger.origin)
+      return { state: `its head is of ${checkpoint.origin}`, exitCode: 1 };
+    return { state: `good: head of ${checkpoint.size}, ${witnesses.length} witnesses`, exitCode: 0 };
+  } catch (error) {
+    const failure = findFailure(error);
+    if (failure === undefined) throw error;
+    return { state: failure.message, exitCode: failure.exitCode };
+  }
+}
+
+function toJson({ name, gateway, ledger, state, exitCode }: Status) {
+  return {
+    name,
+    registry: gateway.registry,
+    url: gateway.url,
+    state,
+    good: exitCode === 0,
+    ledger: ledger && {
+      origin: ledger.origin,
+      size: ledger.size.toString(),
+      publishedSize: ledger.publishedSize.toString(),
+      queued: ledger.queued,
+      frozen: ledger.frozen,
+    },
+  };
+}

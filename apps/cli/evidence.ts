@@ -1,0 +1,59 @@
+import type { EvidenceSubject, VerifiedEvidence } from '@dockchains/client';
+
+import { CliError } from './errors.ts';
+import { localName, type Target } from './reference.ts';
+import type { Trust } from './trust.ts';
+
+/**
+ * What evidence about a target must be about. The organisation's name is what ledgers know, a host is not: one must be
+ * known for the other.
+ * @throws CliError USAGE
+ */
+export function subjectOf(
+  { organisation, registry, repository, tag, digest }: Target,
+  name?: string,
+): EvidenceSubject {
+  const known = organisation?.name ?? name ?? (registry.includes(':') ? undefined : registry);
+  if (known !== undefined) return { organisation: known, repository, tag, digest };
+  throw new CliError(
+    'USAGE',
+    `${registry} is not the registry of an organisation that is known here, so nothing says whose ledger must speak. Write the organisation's name for it, like acme.example/${repository}, or run "dockchains login ${registry}".`,
+  );
+}
+
+/** Lines that say who vouches for it: the log, the witnesses, and the file by which they are believed. */
+export function signersText({ checkpoint, logKey, witnesses }: VerifiedEvidence, { path }: Trust): string {
+  const cosigned = witnesses.map(
+    ({ name, timestamp }) => `cosigned by ${name} at ${new Date(Number(timestamp) * 1000).toISOString()}`,
+  );
+  return [
+    `signed by ${logKey}, tree of ${checkpoint.size} entries`,
+    ...(cosigned.length > 0 ? cosigned : ['cosigned by no witness that the policy names']),
+    `by the policy ${path}`,
+  ].join('\n');
+}
+
+/** The same for programs. */
+export function evidenceJson(verified: VerifiedEvidence, { path }: Trust) {
+  const { record, index, checkpoint, logKey, witnesses, statement } = verified;
+  return {
+    verified: true,
+    statement,
+    index: index.toString(),
+    record,
+    checkpoint: {
+      origin: checkpoint.origin,
+      size: checkpoint.size.toString(),
+      root: Buffer.from(checkpoint.root).toString('base64'),
+    },
+    signedBy: logKey,
+    witnesses: witnesses.map(({ name, timestamp }) => ({ name, timestamp: timestamp.toString() })),
+    policy: path,
+  };
+}
+
+/** A file name for a target's bundle: `app-1.0.tlog-proof`. */
+export function bundleName(target: Target): string {
+  const name = localName(target).split('/').at(-1) ?? '';
+  return `${name.replaceAll(/[:@]+/g, '-')}.tlog-proof`;
+}
