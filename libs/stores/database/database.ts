@@ -3,6 +3,7 @@ import pg from 'pg';
 
 import { isConnectionLoss } from './errors.ts';
 import { PrismaClient } from './generated/client.ts';
+import { type Lock, openSessionLocks } from './session-locks.ts';
 
 /** A statement that each connection prepares once under its `name`. Names are unique in the program. */
 export interface Statement {
@@ -27,19 +28,13 @@ export interface Database extends Queryable {
   /** Commits if `work` resolves, rolls back if it throws. Durable when it resolves (synchronous_commit). */
   transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
   /**
-   * Holds a session-level advisory lock on a connection of its own until `release` is called or the connection
-   * is lost (`lost` aborts then); undefined if another session holds it.
+   * Holds a session-level advisory lock until `release` is called or its connection, which all locks of this database
+   * object share, is lost (`lost` aborts then); undefined if it is held already, wherever.
    */
   tryLock(key: bigint): Promise<Lock | undefined>;
   /** Called after each new connection: the server may have been restored to another time. */
   onConnect(listener: () => void): void;
   close(): Promise<void>;
-}
-
-/** A held advisory lock. */
-export interface Lock {
-  readonly lost: AbortSignal;
-  release(): Promise<void>;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -80,6 +75,7 @@ export function openDatabase(url: string, { connections = 20 }: { connections?: 
     keepAlive: true,
     types,
   };
+  const locks = openSessionLocks(options);
   const pool = new pg.Pool({ ...options, max: connections });
   // An idle connection that breaks is replaced by the pool; whoever uses one sees the error in its query.
   pool.on('error', () => undefined);
@@ -111,29 +107,14 @@ export function openDatabase(url: string, { connections = 20 }: { connections?: 
       }
     },
 
-    async tryLock(key) {
-      const client = new pg.Client(options);
-      const lost = new AbortController();
-      const lose = (): void => {
-        lost.abort();
-      };
-      client.on('error', lose).on('end', lose);
-      await client.connect();
-      const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [
-        key.toString(),
-      ]);
-      if (rows[0]?.held !== true) {
-        await client.end();
-        return undefined;
-      }
-      return { lost: lost.signal, release: () => client.end() };
-    },
+    tryLock: (key) => locks.tryLock(key),
 
     onConnect(listener) {
       pool.on('connect', listener);
     },
 
     async close() {
+      await locks.close();
       await prisma.$disconnect();
       await pool.end();
     },

@@ -1,5 +1,6 @@
 export { openDatabase } from './database.ts';
-export type { Database, Lock, Parameter, Queryable, Statement, Transaction } from './database.ts';
+export type { Database, Parameter, Queryable, Statement, Transaction } from './database.ts';
 export { DatabaseError, findSqlState, isConnectionLoss } from './errors.ts';
 export type { DatabaseErrorCode } from './errors.ts';
 export { migrate } from './migrate.ts';
+export type { Lock } from './session-locks.ts';
