@@ -45,6 +45,11 @@ export interface Ledger {
    * @throws LedgerError FROZEN, BUSY
    */
   append(transaction: Transaction, records: readonly LedgerRecord[]): Promise<readonly Appended[]>;
+  /**
+   * Returns if records would be taken now: for whoever is about to take in what could not be recorded.
+   * @throws LedgerError FROZEN, BUSY
+   */
+  requireWritable(): void;
   wake(): void;
   /** The signed note that everybody may see. */
   publishedCheckpoint(): Promise<string>;
@@ -91,6 +96,9 @@ export async function openLedger(deps: LedgerDeps): Promise<Ledger> {
     append(transaction, records) {
       refuseWrites(sequencer, deps.origin);
       return enqueue(transaction, context.ledgerId, records);
+    },
+    requireWritable: () => {
+      refuseWrites(sequencer, deps.origin);
     },
     wake: () => {
       sequencer.wake();

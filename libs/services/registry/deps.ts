@@ -1,0 +1,31 @@
+import type { KeyObject } from 'node:crypto';
+
+import type { Access } from '@dockchains/access';
+import type { BlobStore } from '@dockchains/blobs';
+import type { Database } from '@dockchains/database';
+import type { Ledger } from '@dockchains/ledger';
+
+import type { BlobLookup } from './find-blob.ts';
+import type { ManifestBytes } from './manifest-bytes.ts';
+import type { ManifestLookup } from './find-manifest.ts';
+
+/** What the registry is made of. */
+export interface RegistryOptions {
+  readonly database: Database;
+  readonly blobs: BlobStore;
+  readonly access: Access;
+  readonly ledger: Ledger;
+  /** Ed25519 private key that signs receipts and nothing else. */
+  readonly receiptKey: KeyObject;
+  /** DNS name of the organisation whose repositories these are. */
+  readonly organisation: string;
+  readonly clock: () => Date;
+  readonly randomBytes: (bytes: number) => Buffer;
+}
+
+/** What each operation gets: the options, and the look-ups and the cache that all operations share. */
+export interface RegistryDeps extends RegistryOptions {
+  readonly lookUpManifest: ManifestLookup;
+  readonly lookUpBlob: BlobLookup;
+  readonly manifestBytes: ManifestBytes;
+}

@@ -1,0 +1,38 @@
+import type { Readable } from 'node:stream';
+
+import type { Principal } from '@dockchains/access';
+import type { BlobRange } from '@dockchains/blobs';
+import type { Digest, RepositoryName } from '@dockchains/oci';
+
+import type { RegistryDeps } from './deps.ts';
+import { blobUnknown, nameUnknown } from './unknown.ts';
+
+/** A blob to answer with: its whole size in bytes, and its bytes or a range of them as a stream. */
+export interface StoredBlob {
+  readonly digest: Digest;
+  readonly size: number;
+  open(range?: BlobRange): Promise<Readable>;
+}
+
+/** Who wants which blob of which repository. */
+export interface BlobRequest {
+  readonly principal: Principal;
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+}
+
+/**
+ * Gets a blob that is linked to the repository (distribution-spec, Pulling blobs).
+ * @throws OciError NAME_UNKNOWN, BLOB_UNKNOWN; AccessError
+ */
+export async function getBlob(deps: RegistryDeps, request: BlobRequest): Promise<StoredBlob> {
+  const { principal, repository, digest } = request;
+  // Asked side by side; the answer waits for the permission.
+  const [{ repositoryId, size }] = await Promise.all([
+    deps.lookUpBlob(repository, digest),
+    deps.access.require(principal, 'pull', repository),
+  ]);
+  if (repositoryId === undefined) throw nameUnknown(repository);
+  if (size === undefined) throw blobUnknown(digest);
+  return { digest, size, open: (range) => deps.blobs.open(digest, range) };
+}

@@ -1,0 +1,34 @@
+import type { Principal } from '@dockchains/access';
+import type { ManifestReference, RepositoryName } from '@dockchains/oci';
+
+import type { RegistryDeps } from './deps.ts';
+import type { ManifestRow } from './find-manifest.ts';
+import { manifestUnknown, nameUnknown } from './unknown.ts';
+
+/** A manifest to answer with; `read` gives exactly the bytes that were pushed. */
+export interface StoredManifest extends ManifestRow {
+  read(): Promise<Buffer>;
+}
+
+/** Who wants what of which repository. */
+export interface ManifestRequest {
+  readonly principal: Principal;
+  readonly repository: RepositoryName;
+  readonly reference: ManifestReference;
+}
+
+/**
+ * Gets what a tag or digest names now (distribution-spec, Pulling manifests).
+ * @throws OciError NAME_UNKNOWN, MANIFEST_UNKNOWN; AccessError
+ */
+export async function getManifest(deps: RegistryDeps, request: ManifestRequest): Promise<StoredManifest> {
+  const { principal, repository, reference } = request;
+  // Asked side by side; the answer waits for the permission.
+  const [{ repositoryId, manifest }] = await Promise.all([
+    deps.lookUpManifest(repository, reference),
+    deps.access.require(principal, 'pull', repository),
+  ]);
+  if (repositoryId === undefined) throw nameUnknown(repository);
+  if (manifest === undefined) throw manifestUnknown(reference);
+  return { ...manifest, read: () => deps.manifestBytes.read(manifest.digest) };
+}

@@ -1,0 +1,64 @@
+import type { Queryable, Statement } from '@dockchains/database';
+import type { Digest, RepositoryName } from '@dockchains/oci';
+
+import type { RegistryDeps } from './deps.ts';
+import type { BlobRequest } from './get-blob.ts';
+import { ensureRepository, getVisibility } from './repositories.ts';
+import { transact } from './transact.ts';
+
+/** Which blob is wanted in `repository`, and where it is said to lie; without `from` anywhere that the caller may pull. */
+export interface MountRequest extends BlobRequest {
+  readonly from?: RepositoryName;
+}
+
+// How many repositories that hold the blob are tried when none is named.
+const MAX_SOURCES = 64;
+
+const LIST_SOURCES: Statement = {
+  name: 'registry_list_blob_sources',
+  text: `SELECT r.name FROM repository_blob l JOIN repository r ON r.id = l.repository_id
+         WHERE l.digest = $1 ORDER BY r.name LIMIT ${MAX_SOURCES}`,
+};
+// The source's link is locked, so that it is not taken away before the new one is there.
+const LOCK_SOURCE: Statement = {
+  name: 'registry_lock_blob_source',
+  text: `SELECT l.digest FROM repository_blob l JOIN repository r ON r.id = l.repository_id
+         WHERE r.name = $1 AND l.digest = $2 FOR KEY SHARE OF l`,
+};
+const LINK: Statement = {
+  name: 'registry_link_blob',
+  text: 'INSERT INTO repository_blob (repository_id, digest) VALUES ($1, $2) ON CONFLICT DO NOTHING',
+};
+
+/**
+ * Links a blob of another repository (distribution-spec, Mounting a blob from another repository); false if there is
+ * none that the caller may pull, and an upload is to be begun instead.
+ * @throws OciError DENIED; AccessError; LedgerError FROZEN
+ */
+export async function mountBlob(deps: RegistryDeps, request: MountRequest): Promise<boolean> {
+  const { principal, repository, digest } = request;
+  await deps.access.require(principal, 'push', repository);
+  deps.ledger.requireWritable();
+  for (const source of await listSources(deps.database, request)) {
+    if (!(await deps.access.allowed(principal, 'pull', source))) continue;
+    const visibility = await getVisibility(deps, repository);
+    const linked = await transact(deps.database, async (transaction) => {
+      const locked = await transaction.query(LOCK_SOURCE, [source, digest]);
+      if (locked.length === 0) return false;
+      const repositoryId = await ensureRepository(transaction, repository, visibility);
+      await transaction.query(LINK, [repositoryId, digest]);
+      return true;
+    });
+    if (linked) return true;
+  }
+  return false;
+}
+
+async function listSources(
+  database: Queryable,
+  { from, digest }: { from?: RepositoryName; digest: Digest },
+): Promise<RepositoryName[]> {
+  if (from !== undefined) return [from];
+  const rows = await database.query<{ name: RepositoryName }>(LIST_SOURCES, [digest]);
+  return rows.map(({ name }) => name);
+}

@@ -1,0 +1,82 @@
+import type { Principal } from '@dockchains/access';
+import type { Digest, ManifestReference, ReferrerDescriptor, RepositoryName, Tag } from '@dockchains/oci';
+
+import { type AppendUpload, appendUpload } from './append-upload.ts';
+import { cancelUpload } from './cancel-upload.ts';
+import { deleteBlob } from './delete-blob.ts';
+import { deleteManifest } from './delete-manifest.ts';
+import type { RegistryDeps, RegistryOptions } from './deps.ts';
+import { openBlobLookup } from './find-blob.ts';
+import { findByDigest, type ResolvedManifest, resolveReference } from './find-by-digest.ts';
+import { openManifestLookup } from './find-manifest.ts';
+import { type FinishUpload, finishUpload } from './finish-upload.ts';
+import { type BlobRequest, getBlob, type StoredBlob } from './get-blob.ts';
+import { getManifest, type ManifestRequest, type StoredManifest } from './get-manifest.ts';
+import { type ListReferrers, listReferrers } from './list-referrers.ts';
+import { type ListRepositories, listRepositories } from './list-repositories.ts';
+import { type ListTags, listTags } from './list-tags.ts';
+import { openManifestBytes } from './manifest-bytes.ts';
+import { mountBlob, type MountRequest } from './mount-blob.ts';
+import type { Page } from './page.ts';
+import { type PutManifest, putManifest, type PutResult } from './put-manifest.ts';
+import { type StartUpload, startUpload } from './start-upload.ts';
+import { sweepUploads } from './sweep-uploads.ts';
+import { findUploadOwner, getUpload, type Upload, type UploadRequest } from './uploads.ts';
+
+/**
+ * The registry of one organisation. Each operation asks the access service first, and is documented in the file of its
+ * name. What it acknowledges is durable and, where it changes what a name means, on the record.
+ */
+export interface Registry {
+  getManifest(request: ManifestRequest): Promise<StoredManifest>;
+  putManifest(request: PutManifest): Promise<PutResult>;
+  deleteManifest(request: ManifestRequest): Promise<void>;
+  getBlob(request: BlobRequest): Promise<StoredBlob>;
+  deleteBlob(request: BlobRequest): Promise<void>;
+  mountBlob(request: MountRequest): Promise<boolean>;
+  startUpload(request: StartUpload): Promise<string>;
+  getUpload(request: UploadRequest): Promise<Upload>;
+  appendUpload(request: AppendUpload): Promise<number>;
+  finishUpload(request: FinishUpload): Promise<void>;
+  cancelUpload(request: UploadRequest): Promise<void>;
+  findUploadOwner(id: string): Promise<string | undefined>;
+  sweepUploads(): Promise<number>;
+  listTags(request: ListTags): Promise<Page<Tag>>;
+  listRepositories(request: ListRepositories): Promise<Page<RepositoryName>>;
+  listReferrers(request: ListReferrers): Promise<Page<ReferrerDescriptor>>;
+  resolveReference(
+    principal: Principal,
+    target: { repository: RepositoryName; reference: ManifestReference },
+  ): Promise<ResolvedManifest>;
+  findByDigest(principal: Principal, digest: Digest): Promise<ResolvedManifest[]>;
+}
+
+/** Makes the registry. It holds no state that another gateway of the organisation would need. */
+export function createRegistry(options: RegistryOptions): Registry {
+  const deps: RegistryDeps = {
+    ...options,
+    lookUpManifest: openManifestLookup(options.database),
+    lookUpBlob: openBlobLookup(options.database),
+    manifestBytes: openManifestBytes(options.blobs),
+  };
+  return {
+    getManifest: (request) => getManifest(deps, request),
+    putManifest: (request) => putManifest(deps, request),
+    deleteManifest: (request) => deleteManifest(deps, request),
+    getBlob: (request) => getBlob(deps, request),
+    deleteBlob: (request) => deleteBlob(deps, request),
+    mountBlob: (request) => mountBlob(deps, request),
+    startUpload: (request) => startUpload(deps, request),
+    getUpload: (request) => getUpload(deps, request),
+    appendUpload: (request) => appendUpload(deps, request),
+    finishUpload: (request) => finishUpload(deps, request),
+    cancelUpload: (request) => cancelUpload(deps, request),
+    findUploadOwner: (id) => findUploadOwner(deps.database, id),
+    sweepUploads: () => sweepUploads(deps),
+    listTags: (request) => listTags(deps, request),
+    listRepositories: (request) => listRepositories(deps, request),
+    listReferrers: (request) => listReferrers(deps, request),
+    resolveReference: (principal, target) => resolveReference(deps, principal, target),
+    findByDigest: (principal, digest) => findByDigest(deps, principal, digest),
+  };
+}
