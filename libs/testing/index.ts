@@ -15,3 +15,5 @@ export { serveFiles } from './file-server.ts';
 export type { FileServer } from './file-server.ts';
 export { buildLog, flipBit, tagSetRecord } from './logs.ts';
 export type { BuiltLog, LogOptions } from './logs.ts';
+export { startGateway } from './gateway.ts';
+export type { GatewayOptions, TestAccount, TestGateway } from './gateway.ts';

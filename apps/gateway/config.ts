@@ -1,0 +1,190 @@
+import { readFile } from 'node:fs/promises';
+
+import { z } from 'zod';
+
+/** The environment can't be used; `problems` has one sentence for each mistake, `message` all of them. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly code = 'BAD_CONFIG';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(
+      `The configuration has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+    );
+    this.problems = problems;
+  }
+}
+
+/** How one gateway runs, checked. */
+export interface Config {
+  /** DNS name of the organisation. */
+  readonly organisation: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Where clients reach the gateway, without a slash at the end; undefined: where it listens. */
+  readonly publicUrl: string | undefined;
+  readonly databaseUrl: string;
+  /** Folder of blobs and tiles. */
+  readonly blobs: string;
+  readonly keysDirectory: string;
+  /** Addresses and networks whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
+  readonly checkpointIntervalMs: number;
+  readonly logLevel: string;
+}
+
+const PREFIX = 'DOCKCHAINS_';
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1|\[::1\])$/;
+const HOST_NAME = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
+const ADDRESS = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/;
+const MAX_CHECKPOINT_INTERVAL_MS = 60_000;
+
+const listenSchema = z.string().transform((text, context) => {
+  const [, v6, host = v6, port = ''] = ADDRESS.exec(text) ?? [];
+  if (host !== undefined && Number(port) <= 65_535) return { host, port: Number(port) };
+  context.addIssue('must be "<address>:<port>", such as 127.0.0.1:5000');
+  return z.NEVER;
+});
+
+const urlSchema = z.string().transform((text, context) => {
+  const url = URL.parse(text);
+  if (
+    url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    url.pathname === '/' &&
+    url.search + url.hash === ''
+  ) {
+    return url.origin;
+  }
+  context.addIssue('must be an http or https URL without a path, such as https://registry.acme.example');
+  return z.NEVER;
+});
+
+const databaseSchema = z
+  .string()
+  .refine(
+    (text) => /^postgres(?:ql)?:$/.test(URL.parse(text)?.protocol ?? ''),
+    'must be a postgresql:// URL',
+  );
+
+const schema = z.object({
+  ORGANISATION: z.string().regex(HOST_NAME, 'must be a DNS name in lowercase, such as acme.example'),
+  LISTEN: listenSchema.default({ host: '127.0.0.1', port: 5000 }),
+  PUBLIC_URL: urlSchema.optional(),
+  DATABASE_URL: databaseSchema,
+  BLOBS: z.string().min(1, 'must be the path of a folder'),
+  KEYS_DIR: z.string().min(1, 'must be the path of a folder'),
+  TRUSTED_PROXIES: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
+    )
+    .refine(
+      (parts) => parts.every((part) => /^[0-9a-fA-F:.]+(?:\/\d{1,3})?$/.test(part)),
+      'must be addresses or networks such as 10.0.0.0/8, separated by commas',
+    ),
+  INSECURE: z.enum(['0', '1'], 'must be 0 or 1').default('0'),
+  CHECKPOINT_INTERVAL_MS: z
+    .string()
+    .default('200')
+    .transform(Number)
+    .refine(
+      (value) => Number.isInteger(value) && value >= 1 && value <= MAX_CHECKPOINT_INTERVAL_MS,
+      `must be milliseconds, 1 to ${MAX_CHECKPOINT_INTERVAL_MS}`,
+    ),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error').default('info'),
+});
+
+type Values = z.output<typeof schema>;
+
+/** The variables whose value may instead stand in the file that `<name>_FILE` names. */
+const SECRETS: readonly string[] = ['DATABASE_URL'];
+const KNOWN: readonly string[] = Object.keys(schema.shape);
+
+/**
+ * Reads the gateway's configuration from `DOCKCHAINS_*` variables (docs/architecture.md, Configuration); others are none
+ * of its business.
+ * @throws ConfigError with every mistake there is
+ */
+export async function readConfig(environment: Readonly<Record<string, string | undefined>>): Promise<Config> {
+  const { values, problems } = await gather(environment);
+  const parsed = schema.safeParse(values);
+  if (!parsed.success) {
+    for (const { path, message } of parsed.error.issues) {
+      const name = `${PREFIX}${String(path[0])}`;
+      const missing = path[0] !== undefined && !(path[0] in values);
+      if (!problems.some((problem) => problem.startsWith(`${name}_FILE `))) {
+        problems.push(
+          missing
+            ? `${name} is not set: it ${DESCRIPTIONS[String(path[0])] ?? 'is needed'}.`
+            : `${name} ${message}.`,
+        );
+      }
+    }
+  } else {
+    problems.push(...findExposure(parsed.data));
+  }
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+  return toConfig(parsed.data);
+}
+
+const DESCRIPTIONS: Readonly<Record<string, string>> = {
+  ORGANISATION: 'names the organisation, such as acme.example',
+  DATABASE_URL: 'says where PostgreSQL is, such as postgresql://user:password@127.0.0.1/dockchains',
+  BLOBS: 'is the folder that blobs and tiles are kept in',
+  KEYS_DIR: 'is the folder that the private keys are kept in',
+};
+
+async function gather(
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<{ values: Record<string, string>; problems: string[] }> {
+  const values: Record<string, string> = {};
+  const problems: string[] = [];
+  for (const [variable, value] of Object.entries(environment)) {
+    if (!variable.startsWith(PREFIX) || value === undefined) continue;
+    const name = variable.slice(PREFIX.length);
+    const secret = SECRETS.find((one) => `${one}_FILE` === name);
+    if (KNOWN.includes(name)) {
+      values[name] = value;
+    } else if (secret === undefined) {
+      problems.push(`${variable} is not a variable of this version: correct its name or unset it.`);
+    } else if (environment[`${PREFIX}${secret}`] !== undefined) {
+      problems.push(`${variable} and ${PREFIX}${secret} are both set: unset one.`);
+    } else {
+      try {
+        values[secret] = (await readFile(value, 'utf8')).trim();
+      } catch {
+        problems.push(`${variable} names a file that can't be read.`);
+      }
+    }
+  }
+  return { values, problems };
+}
+
+/** Passwords and tokens would travel in the clear (design: not on loopback and no TLS, refuse). */
+function findExposure({ LISTEN, PUBLIC_URL, INSECURE }: Values): string[] {
+  if (INSECURE === '1' || PUBLIC_URL?.startsWith('https:') === true) return [];
+  const url = PUBLIC_URL === undefined ? undefined : new URL(PUBLIC_URL);
+  if (LOOPBACK.test(LISTEN.host) && (url === undefined || LOOPBACK.test(url.hostname))) return [];
+  return [
+    `${PREFIX}LISTEN or ${PREFIX}PUBLIC_URL is not on loopback and there is no TLS: put a proxy with TLS in front and set ${PREFIX}PUBLIC_URL to its https URL, or set ${PREFIX}INSECURE=1 on a network that you trust.`,
+  ];
+}
+
+function toConfig(values: Values): Config {
+  return {
+    organisation: values.ORGANISATION,
+    listen: values.LISTEN,
+    publicUrl: values.PUBLIC_URL,
+    databaseUrl: values.DATABASE_URL,
+    blobs: values.BLOBS,
+    keysDirectory: values.KEYS_DIR,
+    trustedProxies: values.TRUSTED_PROXIES,
+    checkpointIntervalMs: values.CHECKPOINT_INTERVAL_MS,
+    logLevel: values.LOG_LEVEL,
+  };
+}

@@ -1,0 +1,26 @@
+import type { JsonWebKey } from 'node:crypto';
+
+import type { Access } from '@dockchains/access';
+import type { Database } from '@dockchains/database';
+import type { Ledger } from '@dockchains/ledger';
+import type { Registry } from '@dockchains/registry';
+import type { FastifyBaseLogger } from 'fastify';
+
+import type { Config } from './config.ts';
+import type { Metrics } from './metrics.ts';
+
+/** What the routes are wired to. */
+export interface GatewayDeps {
+  readonly access: Access;
+  readonly database: Database;
+  readonly ledger: Ledger;
+  readonly registry: Registry;
+  readonly config: Config;
+  readonly log: FastifyBaseLogger;
+  readonly metrics: Metrics;
+  readonly clock: () => Date;
+  /** Where clients reach the gateway, without a slash at the end. */
+  readonly publicUrl: string;
+  /** The public part of the receipt key, as a JWK (RFC 8037). */
+  readonly receiptKey: JsonWebKey;
+}

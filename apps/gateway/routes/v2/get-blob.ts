@@ -1,0 +1,33 @@
+import { OciError, parseDigest, parseRange } from '@dockchains/oci';
+
+import { type Handler, headerOf } from './exchange.ts';
+
+/** `GET` and `HEAD /v2/<name>/blobs/<digest>`, whole or a range (distribution-spec, Pulling blobs; RFC 9110 §14). */
+export const getBlob: Handler<'blob'> = async ({ registry }, { principal, target, request, reply }) => {
+  const { repository } = target;
+  const blob = await registry.getBlob({ principal, repository, digest: parseDigest(target.digest) });
+  void reply.headers({
+    'docker-content-digest': blob.digest,
+    'content-type': 'application/octet-stream',
+    'accept-ranges': 'bytes',
+    etag: `"${blob.digest}"`,
+  });
+  const isHead = request.method === 'HEAD';
+  const range = isHead ? { status: 'full' as const } : parseRange(headerOf(request, 'range'), blob.size);
+  switch (range.status) {
+    case 'full':
+      void reply.header('content-length', String(blob.size));
+      return isHead ? reply.send() : reply.send(await blob.open());
+    case 'partial':
+      void reply.code(206).headers({
+        'content-range': `bytes ${range.start}-${range.end}/${blob.size}`,
+        'content-length': String(range.end - range.start + 1),
+      });
+      return reply.send(await blob.open(range));
+    case 'unsatisfiable':
+      void reply.header('content-range', `bytes */${blob.size}`);
+      throw new OciError('SIZE_INVALID', `The blob has ${blob.size} bytes: ask for one range within them.`, {
+        status: 416,
+      });
+  }
+};

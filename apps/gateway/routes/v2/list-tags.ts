@@ -1,0 +1,12 @@
+import type { Handler } from './exchange.ts';
+import { parsePageQuery, setNextLink } from './pagination.ts';
+import { sendJson } from './send-json.ts';
+
+/** `GET /v2/<name>/tags/list` (distribution-spec, Listing Tags). */
+export const listTags: Handler<'tags'> = async ({ registry }, { principal, target, query, reply }) => {
+  const { repository } = target;
+  const { after, limit } = parsePageQuery(query);
+  const { items, last } = await registry.listTags({ principal, repository, after, limit });
+  setNextLink(reply, { path: `/v2/${repository}/tags/list`, query, limit, last });
+  return sendJson(reply, { name: repository, tags: items });
+};

@@ -1,0 +1,18 @@
+import { AccessError } from '@dockchains/access';
+
+import { sendJson } from './send-json.ts';
+import type { Handler } from './exchange.ts';
+
+/**
+ * `GET /v2/` (distribution-spec, Determining Support). Without a token 401, also where pulls need none: that is how
+ * clients learn where to sign in.
+ */
+export const ping: Handler<'ping'> = (_deps, { principal, reply }) => {
+  if (principal.id === undefined) {
+    throw new AccessError(
+      'UNAUTHORIZED',
+      'Get a token to sign in; public repositories can be pulled without.',
+    );
+  }
+  return sendJson(reply, {});
+};

@@ -1,0 +1,69 @@
+import type { Server } from 'node:http';
+
+import { pino } from 'pino';
+
+import type { Config } from './config.ts';
+import { listen } from './listener.ts';
+import { openServer } from './server.ts';
+import { openServices, type Services } from './services.ts';
+
+// Whoever stops us kills after 30 seconds.
+const DRAIN_MS = 25_000;
+const SWEEP_MS = 3_600_000;
+const IDLE_CHECK_MS = 50;
+
+/** Runs the gateway until SIGTERM or SIGINT, then ends what is under way and returns. */
+export async function serve(config: Config): Promise<void> {
+  const stopped = nextSignal();
+  const log = pino({ level: config.logLevel });
+  const { server: listener, address } = await listen(config.listen);
+  const publicUrl = config.publicUrl ?? `http://${address}`;
+  const services = await openServices(config, { log, publicUrl });
+  const server = await openServer(listener, services);
+  const sweeper = startSweeping(services);
+  log.info({ address, organisation: config.organisation, publicUrl }, 'listening');
+
+  log.info({ signal: await stopped }, 'stopping');
+  clearInterval(sweeper);
+  const drained = drain(listener);
+  await server.close();
+  const cut = await drained;
+  await services.close();
+  log.info({ cutConnections: cut }, 'stopped');
+}
+
+function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+  });
+}
+
+function startSweeping({ registry, log }: Services): NodeJS.Timeout {
+  const sweep = async (): Promise<void> => {
+    try {
+      const uploads = await registry.sweepUploads();
+      if (uploads > 0) log.info({ uploads }, 'abandoned uploads swept');
+    } catch (error) {
+      log.warn({ err: error }, 'sweeping uploads failed');
+    }
+  };
+  void sweep();
+  return setInterval(() => void sweep(), SWEEP_MS).unref();
+}
+
+/** Accepts no more connections and lets the requests under way end; true if some had to be cut off at the end. */
+async function drain(listener: Server): Promise<boolean> {
+  // A connection that is kept alive becomes idle only when its answer has been sent.
+  const idle = setInterval(() => {
+    listener.closeIdleConnections();
+  }, IDLE_CHECK_MS);
+  let cut = false;
+  const deadline = setTimeout(() => {
+    cut = true;
+    listener.closeAllConnections();
+  }, DRAIN_MS);
+  await new Promise((resolve) => listener.close(resolve));
+  clearInterval(idle);
+  clearTimeout(deadline);
+  return cut;
+}

@@ -1,0 +1,80 @@
+import type { Server } from 'node:http';
+
+import fastify, { type FastifyInstance, LogController } from 'fastify';
+
+import type { GatewayDeps } from './deps.ts';
+import { encodeHttpError, toHttpError } from './errors.ts';
+import { registerHealth } from './routes/health.ts';
+import { registerLog } from './routes/log.ts';
+import { registerMetrics } from './routes/metrics.ts';
+import { registerOrganisation } from './routes/organisation.ts';
+import { registerToken } from './routes/token.ts';
+import { registerV2 } from './routes/v2/register.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The route's name for metrics and logs: never the path, which names repositories. */
+    routeName: string | undefined;
+  }
+}
+
+const MAX_PARAMETER = 2048;
+
+/** Makes the HTTP server over `listener`, which accepts connections already, and waits until all routes are there. */
+export async function openServer(listener: Server, deps: GatewayDeps): Promise<FastifyInstance> {
+  const server = fastify({
+    loggerInstance: deps.log,
+    logController: new LogController({ disableRequestLogging: true }),
+    exposeHeadRoutes: false,
+    trustProxy: deps.config.trustedProxies.length === 0 ? false : [...deps.config.trustedProxies],
+    routerOptions: { maxParamLength: MAX_PARAMETER },
+    serverFactory: (handler) => {
+      listener.removeAllListeners('request').on('request', handler);
+      return listener;
+    },
+  });
+  server.decorateRequest('routeName', undefined);
+  addErrors(server, deps);
+  addObservation(server, deps);
+
+  registerHealth(server, deps);
+  registerMetrics(server, deps);
+  registerOrganisation(server, deps);
+  registerLog(server, deps);
+  registerToken(server, deps);
+  registerV2(server, deps);
+  await server.ready();
+  return server;
+}
+
+function addErrors(server: FastifyInstance, { access }: GatewayDeps): void {
+  server.setErrorHandler(async (error, request, reply) => {
+    const answer = toHttpError(error, { access, requestId: request.id });
+    if (answer.isFault) request.log.error({ err: error, requestId: request.id }, 'request failed');
+    return reply
+      .code(answer.status)
+      .headers({ ...answer.headers, 'content-type': 'application/json' })
+      .send(encodeHttpError(answer));
+  });
+  server.setNotFoundHandler(async (_request, reply) => {
+    const answer = { code: 'UNSUPPORTED', message: 'The gateway has no such path.' };
+    return reply
+      .code(404)
+      .header('content-type', 'application/json')
+      .send(encodeHttpError({ ...answer, status: 404, headers: {}, isFault: false }));
+  });
+}
+
+function addObservation(server: FastifyInstance, { metrics }: GatewayDeps): void {
+  server.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeName ?? request.routeOptions.url ?? 'none';
+    const { method } = request;
+    const status = reply.statusCode;
+    metrics.observeRequest({ route, method, status }, reply.elapsedTime / 1000);
+    request.log.debug(
+      { requestId: request.id, route, method, status, elapsedMs: reply.elapsedTime },
+      'request',
+    );
+    done();
+  });
+}

@@ -1,0 +1,185 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+
+import { createTestDatabase } from './postgres.ts';
+
+const MAIN = join(import.meta.dirname, '../../apps/gateway/main.ts');
+const ORGANISATION = 'acme.example';
+
+/** A user name and its password. */
+export interface TestAccount {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** What a test may set; everything else is fresh. */
+export interface GatewayOptions {
+  /** URL of a database that the test keeps; without it a fresh one is made, and dropped by `close`. */
+  readonly database?: string;
+  /** More environment, such as DOCKCHAINS_CHECKPOINT_INTERVAL_MS; undefined unsets a variable. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Folder of blobs and keys that the test keeps; without it a fresh one is made, and removed by `close`. */
+  readonly dataDir?: string;
+}
+
+/** A gateway as a process of its own. */
+export interface TestGateway {
+  /** `http://127.0.0.1:<port>`; the port stays over restarts. */
+  readonly url: string;
+  /** `127.0.0.1:<port>`, as image references have it. */
+  readonly host: string;
+  readonly organisation: string;
+  readonly dataDir: string;
+  readonly databaseUrl: string;
+  readonly process: ChildProcess;
+  readonly pid: number;
+  /** May do everything. */
+  readonly operator: TestAccount;
+  /** May pull, push and delete in `public/**`. */
+  readonly publisher: TestAccount;
+  /** May pull in `public/**`. */
+  readonly reader: TestAccount;
+  /** Everything that its processes printed so far. */
+  logs(): string;
+  /** A bearer token for scopes as `/token` takes them. */
+  token(account: TestAccount, ...scopes: readonly string[]): Promise<string>;
+  /** Stops it in order, and waits for its end. */
+  stop(): Promise<void>;
+  /** Kills it with SIGKILL, and waits for its end. */
+  kill9(): Promise<void>;
+  /** Starts it again on its port, once it has ended. */
+  restart(): Promise<void>;
+  /** Stops it and removes what it left, but not what the test gave. */
+  close(): Promise<void>;
+}
+
+const OPERATOR: TestAccount = { username: 'operator', password: 'operator-password-1' };
+const PUBLISHER: TestAccount = { username: 'publisher', password: 'publisher-password-1' };
+const READER: TestAccount = { username: 'reader', password: 'reader-password-1' };
+
+const SEED = {
+  accounts: [
+    { ...OPERATOR, policies: [{ pattern: '**', actions: ['pull', 'push', 'delete', 'admin'] }] },
+    { ...PUBLISHER, policies: [{ pattern: 'public/**', actions: ['pull', 'push', 'delete'] }] },
+    { ...READER, policies: [{ pattern: 'public/**', actions: ['pull'] }] },
+  ],
+  namespaces: [{ pattern: 'public/**', visibility: 'public' }],
+};
+
+// None outlives the test process.
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** Starts a gateway on a free port of 127.0.0.1, with accounts and the public namespace `public/**` seeded. */
+export async function startGateway(options: GatewayOptions = {}): Promise<TestGateway> {
+  const database = options.database === undefined ? await createTestDatabase() : undefined;
+  const databaseUrl = options.database ?? database?.url ?? '';
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'dockchains-gateway-')));
+  const output: string[] = [];
+  const environment = (listen: string): NodeJS.ProcessEnv => ({
+    ...withoutOwn(process.env),
+    DOCKCHAINS_ORGANISATION: ORGANISATION,
+    DOCKCHAINS_LISTEN: listen,
+    DOCKCHAINS_DATABASE_URL: databaseUrl,
+    DOCKCHAINS_BLOBS: join(dataDir, 'blobs'),
+    DOCKCHAINS_KEYS_DIR: join(dataDir, 'keys'),
+    ...options.env,
+  });
+
+  await seed(environment('127.0.0.1:0'));
+  let child = launch(environment('127.0.0.1:0'), output);
+  const host = await addressOf(child, output);
+  const url = `http://${host}`;
+
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  };
+  return {
+    ...{ url, host, organisation: ORGANISATION, dataDir, databaseUrl },
+    ...{ operator: OPERATOR, publisher: PUBLISHER, reader: READER },
+    get process() {
+      return child;
+    },
+    get pid() {
+      return child.pid ?? 0;
+    },
+    logs: () => output.join(''),
+    token: (account, ...scopes) => fetchToken(url, account, scopes),
+    stop: () => end('SIGTERM'),
+    kill9: () => end('SIGKILL'),
+    async restart() {
+      child = launch(environment(host), output);
+      await addressOf(child, output);
+    },
+    async close() {
+      await end('SIGTERM');
+      await database?.drop();
+      if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function withoutOwn(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('DOCKCHAINS_')));
+}
+
+async function seed(env: NodeJS.ProcessEnv): Promise<void> {
+  const child = spawn(process.execPath, [MAIN, 'seed'], { env, stdio: ['pipe', 'ignore', 'pipe'] });
+  child.stdin.end(JSON.stringify(SEED));
+  const [printed] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  if (child.exitCode !== 0) throw new Error(`The gateway could not be seeded: ${printed}`);
+}
+
+function launch(env: NodeJS.ProcessEnv, output: string[]): ChildProcess {
+  const child = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk: string) => output.push(chunk));
+  }
+  return child;
+}
+
+/** Waits for the line in which a gateway says where it listens. */
+function addressOf(child: ChildProcess, output: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let printed = '';
+    child.stdout?.on('data', (chunk: string) => {
+      printed += chunk;
+      const line = /^.*"msg":"listening".*$/m.exec(printed)?.[0];
+      const address = line === undefined ? undefined : /"address":"([^"]+)"/.exec(line)?.[1];
+      if (address !== undefined) resolve(address);
+    });
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      reject(
+        new Error(`The gateway ended with ${code ?? 'a signal'} before it listened:\n${output.join('')}`),
+      );
+    });
+  });
+}
+
+async function fetchToken(url: string, account: TestAccount, scopes: readonly string[]): Promise<string> {
+  const query = new URLSearchParams([
+    ['service', ORGANISATION],
+    ...scopes.map((scope): [string, string] => ['scope', scope]),
+  ]);
+  const credentials = Buffer.from(`${account.username}:${account.password}`).toString('base64');
+  const response = await fetch(`${url}/token?${query.toString()}`, {
+    headers: { authorization: `Basic ${credentials}` },
+  });
+  const body: unknown = await response.json();
+  if (typeof body === 'object' && body !== null && 'token' in body && typeof body.token === 'string') {
+    return body.token;
+  }
+  throw new Error(`The gateway gave no token: ${response.status}`);
+}
