@@ -1,0 +1,162 @@
+import { once } from 'node:events';
+
+import { type Database, openDatabase } from '@dockchains/database';
+import { startGateway, type TestGateway } from '@dockchains/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { beginUpload, openSession, randomBlob, type Session } from './registry-http.ts';
+
+let gateway: TestGateway;
+let session: Session;
+let database: Database;
+
+beforeAll(async () => {
+  gateway = await startGateway();
+  session = await openSession(gateway, 'public/uploads');
+  database = openDatabase(gateway.databaseUrl);
+});
+afterAll(async () => {
+  await database.close();
+  await gateway.close();
+});
+
+const COUNT_LOCKS = {
+  name: 'test-count-locks',
+  text: `SELECT count(*)::int AS held FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+         WHERE locktype = 'advisory' AND granted AND datname = current_database()`,
+};
+
+/** Waits until a request is writing to an upload: its lock is held beside that of the ledger. */
+const isWriting = async (): Promise<void> => {
+  const held = async (): Promise<unknown> => (await database.query(COUNT_LOCKS))[0];
+  await expect.poll(held, { interval: 10 }).toEqual({ held: 2 });
+};
+
+const rangeOf = async (upload: string): Promise<string | null> => {
+  const { status, headers } = await session.call(upload);
+  expect(status).toBe(204);
+  return headers.get('range');
+};
+
+const chunk = (start: number, end: number): Record<string, string> => ({
+  'content-range': `${start}-${end - 1}`,
+});
+
+test('a chunk out of order is answered 416 with where the upload stands, and the upload goes on', async () => {
+  const { bytes, digest } = randomBlob(3000);
+  const upload = await beginUpload(session);
+  const part = (start: number, end: number, method = 'PATCH', path = upload) =>
+    session.call(path, { method, body: bytes.subarray(start, end), headers: chunk(start, end) });
+
+  expect((await part(1000, 2000)).status).toBe(416);
+  expect(await rangeOf(upload)).toBe('0-0');
+  expect((await part(0, 1000)).status).toBe(202);
+  const early = await part(2000, 3000);
+  expect(early.status).toBe(416);
+  expect(early.headers.get('range')).toBe('0-999');
+  expect(early.headers.get('location')).toBe(upload);
+  expect((await part(2000, 3000, 'PUT', `${upload}?digest=${digest}`)).status).toBe(416);
+  expect((await part(1000, 2000)).headers.get('range')).toBe('0-1999');
+  expect((await part(2000, 3000, 'PUT', `${upload}?digest=${digest}`)).status).toBe(201);
+  expect((await session.call(`/blobs/${digest}`)).body).toEqual(bytes);
+  expect((await session.call(upload)).status).toBe(404);
+});
+
+test('an end that is off by one does no harm: what arrived counts', async () => {
+  const { bytes, digest } = randomBlob(1000);
+  const upload = await beginUpload(session);
+  const headers = { 'content-range': '0-1000' };
+  expect((await session.call(upload, { method: 'PATCH', body: bytes, headers })).headers.get('range')).toBe(
+    '0-999',
+  );
+  const closing = { method: 'PUT', headers: { 'content-range': '1000-1000' } };
+  expect((await session.call(`${upload}?digest=${digest}`, closing)).status).toBe(201);
+});
+
+test('a digest that does not fit leaves the upload as it was', async () => {
+  const { bytes, digest } = randomBlob(1000);
+  const upload = await beginUpload(session);
+  await session.call(upload, { method: 'PATCH', body: bytes });
+  const wrong = await session.call(`${upload}?digest=${randomBlob(10).digest}`, { method: 'PUT' });
+  expect(wrong.status).toBe(400);
+  expect((await session.call(`${upload}?digest=${digest}`, { method: 'PUT' })).status).toBe(201);
+});
+
+test('of two concurrent chunks one is taken, and the other is told where the upload stands', async () => {
+  const { bytes, digest } = randomBlob(200_000);
+  const upload = await beginUpload(session);
+  const slow = session.stream(upload, { method: 'PATCH' });
+  slow.sent.write(bytes.subarray(0, 100_000));
+  await isWriting();
+  const refused = await session.call(upload, {
+    method: 'PATCH',
+    body: bytes,
+    headers: chunk(0, bytes.length),
+  });
+  expect(refused.status).toBe(416);
+  expect(refused.headers.get('range')).toBe('0-0');
+
+  slow.sent.end(bytes.subarray(100_000));
+  expect((await slow.answer).headers.get('range')).toBe('0-199999');
+  expect((await session.call(`${upload}?digest=${digest}`, { method: 'PUT' })).status).toBe(201);
+});
+
+test('what arrived of a request that broke off is kept, and the upload goes on from there', async () => {
+  const { bytes, digest } = randomBlob(300_000);
+  const upload = await beginUpload(session);
+  const broken = session.stream(upload, { method: 'PATCH' });
+  broken.sent.write(bytes.subarray(0, 100_000));
+  await isWriting();
+  broken.sent.destroy();
+  await expect(broken.answer).rejects.toThrow();
+
+  await expect.poll(() => rangeOf(upload)).not.toBe('0-0');
+  const kept = Number((await rangeOf(upload))?.slice(2)) + 1;
+  expect(kept).toBeLessThanOrEqual(100_000);
+  const rest = { method: 'PATCH', body: bytes.subarray(kept), headers: chunk(kept, bytes.length) };
+  expect((await session.call(upload, rest)).status).toBe(202);
+  expect((await session.call(`${upload}?digest=${digest}`, { method: 'PUT' })).status).toBe(201);
+});
+
+test('an upload goes on after the gateway was killed', async () => {
+  const { bytes, digest } = randomBlob(200_000);
+  const upload = await beginUpload(session);
+  const first = { method: 'PATCH', body: bytes.subarray(0, 120_000) };
+  expect((await session.call(upload, first)).status).toBe(202);
+  await gateway.kill9();
+  await gateway.restart();
+
+  expect(await rangeOf(upload)).toBe('0-119999');
+  const rest = { method: 'PUT', body: bytes.subarray(120_000), headers: chunk(120_000, 200_000) };
+  expect((await session.call(`${upload}?digest=${digest}`, rest)).status).toBe(201);
+  expect((await session.call(`/blobs/${digest}`)).body).toEqual(bytes);
+});
+
+test('an upload of another principal is unknown, whoever asks', async () => {
+  const upload = await beginUpload(session);
+  const token = await gateway.token(gateway.operator, 'repository:public/uploads:pull,push');
+  const headers = { authorization: `Bearer ${token}` };
+  for (const method of ['GET', 'PATCH', 'DELETE']) {
+    expect((await session.call(upload, { method, headers })).status).toBe(404);
+  }
+  expect((await session.call(upload, { method: 'DELETE' })).status).toBe(204);
+  expect((await session.call(upload)).status).toBe(404);
+});
+
+test('a gateway that is told to stop finishes the upload under way first', async () => {
+  const { bytes, digest } = randomBlob(200_000);
+  const upload = await beginUpload(session);
+  const { sent, answer } = session.stream(`${upload}?digest=${digest}`, { method: 'PUT' });
+  sent.write(bytes.subarray(0, 100_000));
+  await isWriting();
+  const ended = once(gateway.process, 'exit');
+  gateway.process.kill('SIGTERM');
+  await expect.poll(() => gateway.logs()).toContain('"stopping"');
+  await expect(session.call('/tags/list')).rejects.toThrow();
+
+  sent.end(bytes.subarray(100_000));
+  expect((await answer).status).toBe(201);
+  expect(await ended).toEqual([0, null]);
+  await gateway.restart();
+  expect((await session.call(`/blobs/${digest}`)).body).toEqual(bytes);
+});
