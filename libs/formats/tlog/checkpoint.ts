@@ -41,7 +41,7 @@ export function parseCheckpoint(text: string, { maxExtensions = 0 }: CheckpointL
   if (extensions.length > maxExtensions || extensions.includes('')) {
     throw new TlogError(
       'BAD_CHECKPOINT',
-      `The checkpoint may have ${maxExtensions} extension lines, none of them empty.`,
+      `A checkpoint has at most ${maxExtensions} extension lines here, and none that is empty.`,
     );
   }
   return {

@@ -11,7 +11,6 @@ import {
 import { NO_QUORUM, type Policy, type PolicyGroup, type PolicyLog, type PolicyWitness } from './policy.ts';
 
 const MAX_POLICY_BYTES = 256 * 1024;
-const MAX_DEFINITIONS = 1024;
 
 /** A policy while its lines are read. `free` holds the names that no group has as a member yet. */
 type Draft = {
@@ -25,7 +24,7 @@ type Draft = {
 };
 
 /**
- * Reads a policy file of at most 256 KiB and 1,024 definitions (tlog-policy, Policy file syntax and structure). Beyond the specification it must be UTF-8,
+ * Reads a policy file of at most 256 KiB (tlog-policy, Policy file syntax and structure). Beyond the specification it must be UTF-8,
  * and no log and witness may share a public key.
  * @throws TlogError BAD_POLICY with the line's number; `cause` says what is wrong with a key
  */
@@ -46,8 +45,8 @@ export function parsePolicy(source: string | Uint8Array): Policy {
     try {
       readLine(draft, line);
     } catch (error) {
-      const reason = error instanceof TlogError ? error.message : '';
-      throw new TlogError('BAD_POLICY', `Line ${i + 1} of the policy: ${reason}`, { cause: error });
+      if (!(error instanceof TlogError)) throw error;
+      throw new TlogError('BAD_POLICY', `Line ${i + 1} of the policy: ${error.message}`, { cause: error });
     }
   });
 
@@ -147,26 +146,19 @@ function define({ names, free }: Draft, name: string): void {
   if (name === NO_QUORUM || names.has(name)) {
     throw badPolicy(`the name "${name.slice(0, 80)}" is taken.`);
   }
-  requireRoom(names.size);
   names.add(name);
   free.add(name);
 }
 
-function readKey({ publicKeys, logs }: Draft, vkey: string, type: SignatureType): VerifierKey {
+function readKey({ publicKeys }: Draft, vkey: string, type: SignatureType): VerifierKey {
   const key = parseVerifierKey(vkey);
   if (key.type !== type) {
     throw badPolicy(`the key "${key.name}" is of type ${key.type}; one of type ${type} belongs here.`);
   }
   const raw = Buffer.from(key.publicKey).toString('hex');
   if (publicKeys.has(raw)) throw badPolicy(`the public key of "${key.name}" stands here twice.`);
-  requireRoom(logs.length);
   publicKeys.add(raw);
   return key;
-}
-
-function requireRoom(defined: number): void {
-  if (defined >= MAX_DEFINITIONS)
-    throw badPolicy(`a policy defines at most ${MAX_DEFINITIONS} names and logs.`);
 }
 
 function readThreshold(needed: string, count: number): number {
