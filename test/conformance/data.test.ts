@@ -38,36 +38,41 @@ describe.each(Object.keys(DATA_SETS))('%s', (name) => {
     }
   });
 
-  test.runIf(set.tagParameters)('Manifest put with tag params', () => {
-    for (const [tag, { descriptor }] of tags) {
-      const named = put.get(descriptor.digest)?.headers.get('oci-tag')?.split(/, */);
-      expect(named).toContain(tag);
-    }
-  });
+  if (set.tagParameters === true)
+    test('Manifest put with tag params', () => {
+      for (const [tag, { descriptor }] of tags) {
+        const named = put.get(descriptor.digest)?.headers.get('oci-tag')?.split(/, */);
+        expect(named).toContain(tag);
+      }
+    });
 
-  test.runIf(tags.length > 0 && set.tagParameters !== true)('Manifest put by tag', async () => {
-    for (const [tag, manifest] of tags) {
-      const reply = await putManifest(repository, manifest, tag);
-      await expectStored(repository, reply, manifest);
-    }
-  });
+  if (tags.length > 0 && set.tagParameters !== true)
+    test('Manifest put by tag', async () => {
+      for (const [tag, manifest] of tags) {
+        const reply = await putManifest(repository, manifest, tag);
+        await expectStored(repository, reply, manifest);
+      }
+    });
 
-  test.runIf(referred.length > 0)('Manifest put with subject', () => {
-    for (const { descriptor, subject } of referred) {
-      expect(put.get(descriptor.digest)?.headers.get('oci-subject')).toBe(subject?.digest);
-    }
-  });
+  if (referred.length > 0)
+    test('Manifest put with subject', () => {
+      for (const { descriptor, subject } of referred) {
+        expect(put.get(descriptor.digest)?.headers.get('oci-subject')).toBe(subject?.digest);
+      }
+    });
 
-  test.runIf(tags.length > 0)('Tag listing', async () => {
-    const wanted = tags.map(([tag]) => tag).sort();
-    expect(await listTags(repository, '')).toEqual(wanted);
-    const middle = Math.ceil(wanted.length / 2);
-    expect(await listTags(repository, `?last=${wanted[middle - 1] ?? ''}`)).toEqual(wanted.slice(middle));
-  });
+  if (tags.length > 0)
+    test('Tag listing', async () => {
+      const wanted = tags.map(([tag]) => tag).sort();
+      expect(await listTags(repository, '')).toEqual(wanted);
+      const middle = Math.ceil(wanted.length / 2);
+      expect(await listTags(repository, `?last=${wanted[middle - 1] ?? ''}`)).toEqual(wanted.slice(middle));
+    });
 
-  test.runIf(tags.length > 0)('Manifest head by tag', async () => {
-    for (const [tag, manifest] of tags) await expectManifest(repository, 'HEAD', tag, manifest);
-  });
+  if (tags.length > 0)
+    test('Manifest head by tag', async () => {
+      for (const [tag, manifest] of tags) await expectManifest(repository, 'HEAD', tag, manifest);
+    });
 
   test('Manifest head by digest', async () => {
     for (const one of set.manifests) await expectManifest(repository, 'HEAD', one.descriptor.digest, one);
@@ -77,9 +82,10 @@ describe.each(Object.keys(DATA_SETS))('%s', (name) => {
     for (const blob of set.blobs) await expectBlob(repository, 'HEAD', blob);
   });
 
-  test.runIf(tags.length > 0)('Manifest get by tag', async () => {
-    for (const [tag, manifest] of tags) await expectManifest(repository, 'GET', tag, manifest);
-  });
+  if (tags.length > 0)
+    test('Manifest get by tag', async () => {
+      for (const [tag, manifest] of tags) await expectManifest(repository, 'GET', tag, manifest);
+    });
 
   test('Manifest get by digest', async () => {
     for (const one of set.manifests) await expectManifest(repository, 'GET', one.descriptor.digest, one);
@@ -89,32 +95,34 @@ describe.each(Object.keys(DATA_SETS))('%s', (name) => {
     for (const blob of set.blobs) await expectBlob(repository, 'GET', blob);
   });
 
-  test.runIf(referred.length > 0)('Referrers', async () => {
-    for (const subject of new Set(referred.map((one) => one.subject?.digest))) {
-      const wanted = referred
-        .filter((one) => one.subject?.digest === subject)
-        .map(({ referrer }) => referrer);
-      const path = `referrers/${subject ?? ''}`;
-      await expectReferrers(repository, path, wanted);
-      for (const type of new Set(wanted.map((one) => one?.artifactType))) {
-        if (type === undefined) continue;
-        const ofType = wanted.filter((one) => one?.artifactType === type);
-        const reply = await expectReferrers(
-          repository,
-          `${path}?artifactType=${encodeURIComponent(type)}`,
-          ofType,
-        );
-        expect(reply.headers.get('oci-filters-applied')).toBe('artifactType');
+  if (referred.length > 0)
+    test('Referrers', async () => {
+      for (const subject of new Set(referred.map((one) => one.subject?.digest))) {
+        const wanted = referred
+          .filter((one) => one.subject?.digest === subject)
+          .map(({ referrer }) => referrer);
+        const path = `referrers/${subject ?? ''}`;
+        await expectReferrers(repository, path, wanted);
+        for (const type of new Set(wanted.map((one) => one?.artifactType))) {
+          if (type === undefined) continue;
+          const ofType = wanted.filter((one) => one?.artifactType === type);
+          const reply = await expectReferrers(
+            repository,
+            `${path}?artifactType=${encodeURIComponent(type)}`,
+            ofType,
+          );
+          expect(reply.headers.get('oci-filters-applied')).toBe('artifactType');
+        }
       }
-    }
-  });
+    });
 
-  test.runIf(tags.length > 0)('Tag delete, atomic', async () => {
-    for (const [tag, { descriptor }] of tags) {
-      await expectDeleted(repository, `manifests/${tag}`);
-      expect((await repository.request('HEAD', `manifests/${descriptor.digest}`)).status).toBe(200);
-    }
-  });
+  if (tags.length > 0)
+    test('Tag delete, atomic', async () => {
+      for (const [tag, { descriptor }] of tags) {
+        await expectDeleted(repository, `manifests/${tag}`);
+        expect((await repository.request('HEAD', `manifests/${descriptor.digest}`)).status).toBe(200);
+      }
+    });
 
   test('Manifest delete, atomic', async () => {
     for (const { descriptor } of set.manifests.toReversed()) {

@@ -15,6 +15,8 @@ export type Sent = {
 /** One repository of the gateway under test, as a client with all rights in it speaks to it. */
 export type Repository = {
   name: string;
+  /** The header that carries the client's token. */
+  authorization: { authorization: string };
   /** `path` is what follows `/v2/<name>/`, or an absolute URL such as a Location's. */
   request(method: string, path: string | URL, sent?: Sent): Promise<Reply>;
 };
@@ -49,13 +51,15 @@ export function useRegistry(): Registry {
 }
 
 async function openRepository(gateway: Gateway, name: string): Promise<Repository> {
-  const token = await gateway.token(gateway.publisher.username, `repository:${name}:pull,push,delete`);
+  const token = await gateway.token(gateway.publisher, `repository:${name}:pull,push,delete`);
+  const authorization = { authorization: `Bearer ${token}` };
   return {
     name,
+    authorization,
     request: (method, path, sent = {}) => {
       const url = new URL(path, `${gateway.url}/v2/${name}/`);
-      const authorization = sent.anonymous === true ? {} : { authorization: `Bearer ${token}` };
-      return send(method, url, { ...sent, headers: { ...authorization, ...sent.headers } });
+      const identity = sent.anonymous === true ? {} : authorization;
+      return send(method, url, { ...sent, headers: { ...identity, ...sent.headers } });
     },
   };
 }
