@@ -5,6 +5,7 @@ import type { Digest, ManifestReference, RepositoryName, Tag } from '@dockchains
 import type { RegistryDeps } from './deps.ts';
 import type { ManifestRow } from './find-manifest.ts';
 import { getManifest } from './get-manifest.ts';
+import { cutPage, type Page } from './page.ts';
 import { IS_READABLE } from './readable.ts';
 
 /** A manifest with where it was found; `tag` if it was found by one. */
@@ -13,25 +14,40 @@ export interface ResolvedManifest extends ManifestRow {
   readonly tag: Tag | undefined;
 }
 
-const MAX_REPOSITORIES = 100;
+/** Where a digest is looked for: in the repositories behind `after` in byte order, at most `limit` of them. */
+export interface FindByDigest {
+  readonly principal: Principal;
+  readonly digest: Digest;
+  readonly after?: string;
+  readonly limit: number;
+}
 
 const FIND: Statement = {
   name: 'registry_find_by_digest',
   text: `SELECT r.name AS repository, m.digest, m.media_type AS "mediaType", m.size,
            m.record_id AS "recordId", m.published_at AS "publishedAt"
          FROM manifest m JOIN repository r ON r.id = m.repository_id
-         WHERE ${IS_READABLE} AND m.digest = $3 ORDER BY r.name LIMIT ${MAX_REPOSITORIES}`,
+         WHERE ${IS_READABLE} AND m.digest = $3 AND r.name > $4 ORDER BY r.name LIMIT $5`,
 };
 
-/** Finds a manifest in the repositories that the principal may pull, in byte order of their names, at most 100. */
+/** Finds a manifest in the repositories that the principal may pull, in byte order of their names. */
 export async function findByDigest(
   { database, access }: RegistryDeps,
-  principal: Principal,
-  digest: Digest,
-): Promise<ResolvedManifest[]> {
+  { principal, digest, after = '', limit }: FindByDigest,
+): Promise<Page<ResolvedManifest>> {
   const { policies, scopes } = await access.findReadable(principal);
-  const rows = await database.query<Omit<ResolvedManifest, 'tag'>>(FIND, [policies, scopes, digest]);
-  return rows.map((row) => ({ ...row, tag: undefined }));
+  const rows = await database.query<Omit<ResolvedManifest, 'tag'>>(FIND, [
+    policies,
+    scopes,
+    digest,
+    after,
+    limit + 1,
+  ]);
+  return cutPage(
+    rows.map((row) => ({ ...row, tag: undefined })),
+    limit,
+    ({ repository }) => repository,
+  );
 }
 
 /**

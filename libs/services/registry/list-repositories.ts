@@ -5,6 +5,14 @@ import type { RepositoryName } from '@dockchains/oci';
 import type { RegistryDeps } from './deps.ts';
 import { cutPage, type Page } from './page.ts';
 import { IS_READABLE } from './readable.ts';
+import type { Visibility } from './repositories.ts';
+
+/** A repository as lists show it. */
+export interface RepositorySummary {
+  readonly name: RepositoryName;
+  readonly visibility: Visibility;
+  readonly createdAt: Date;
+}
 
 /** Which repositories: those behind `after` in byte order that the principal may pull, at most `limit`. */
 export interface ListRepositories {
@@ -15,7 +23,7 @@ export interface ListRepositories {
 
 const LIST: Statement = {
   name: 'registry_list_repositories',
-  text: `SELECT name FROM repository r
+  text: `SELECT name, visibility, created_at AS "createdAt" FROM repository r
          WHERE ${IS_READABLE} AND name > $3
            AND EXISTS (SELECT FROM manifest m WHERE m.repository_id = r.id)
          ORDER BY name LIMIT $4`,
@@ -25,9 +33,8 @@ const LIST: Statement = {
 export async function listRepositories(
   { database, access }: RegistryDeps,
   { principal, after = '', limit }: ListRepositories,
-): Promise<Page<RepositoryName>> {
+): Promise<Page<RepositorySummary>> {
   const { policies, scopes } = await access.findReadable(principal);
-  const rows = await database.query<{ name: RepositoryName }>(LIST, [policies, scopes, after, limit + 1]);
-  const page = cutPage(rows, limit, ({ name }) => name);
-  return { items: page.items.map(({ name }) => name), last: page.last };
+  const rows = await database.query<RepositorySummary>(LIST, [policies, scopes, after, limit + 1]);
+  return cutPage(rows, limit, ({ name }) => name);
 }

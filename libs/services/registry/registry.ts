@@ -1,5 +1,5 @@
 import type { Principal } from '@dockchains/access';
-import type { Digest, ManifestReference, ReferrerDescriptor, RepositoryName, Tag } from '@dockchains/oci';
+import type { ManifestReference, ReferrerDescriptor, RepositoryName } from '@dockchains/oci';
 
 import { type AppendUpload, appendUpload } from './append-upload.ts';
 import { cancelUpload } from './cancel-upload.ts';
@@ -7,14 +7,19 @@ import { deleteBlob } from './delete-blob.ts';
 import { deleteManifest } from './delete-manifest.ts';
 import type { RegistryDeps, RegistryOptions } from './deps.ts';
 import { openBlobLookup } from './find-blob.ts';
-import { findByDigest, type ResolvedManifest, resolveReference } from './find-by-digest.ts';
+import {
+  findByDigest,
+  type FindByDigest,
+  type ResolvedManifest,
+  resolveReference,
+} from './find-by-digest.ts';
 import { openManifestLookup } from './find-manifest.ts';
 import { type FinishUpload, finishUpload } from './finish-upload.ts';
 import { type BlobRequest, getBlob, type StoredBlob } from './get-blob.ts';
 import { getManifest, type ManifestRequest, type StoredManifest } from './get-manifest.ts';
 import { type ListReferrers, listReferrers } from './list-referrers.ts';
-import { type ListRepositories, listRepositories } from './list-repositories.ts';
-import { type ListTags, listTags } from './list-tags.ts';
+import { type ListRepositories, listRepositories, type RepositorySummary } from './list-repositories.ts';
+import { type ListTags, listTags, type TagSummary } from './list-tags.ts';
 import { openManifestBytes } from './manifest-bytes.ts';
 import { mountBlob, type MountRequest } from './mount-blob.ts';
 import type { Page } from './page.ts';
@@ -41,14 +46,14 @@ export interface Registry {
   cancelUpload(request: UploadRequest): Promise<void>;
   findUploadOwner(id: string): Promise<string | undefined>;
   sweepUploads(): Promise<number>;
-  listTags(request: ListTags): Promise<Page<Tag>>;
-  listRepositories(request: ListRepositories): Promise<Page<RepositoryName>>;
+  listTags(request: ListTags): Promise<Page<TagSummary>>;
+  listRepositories(request: ListRepositories): Promise<Page<RepositorySummary>>;
   listReferrers(request: ListReferrers): Promise<Page<ReferrerDescriptor>>;
   resolveReference(
     principal: Principal,
     target: { repository: RepositoryName; reference: ManifestReference },
   ): Promise<ResolvedManifest>;
-  findByDigest(principal: Principal, digest: Digest): Promise<ResolvedManifest[]>;
+  findByDigest(request: FindByDigest): Promise<Page<ResolvedManifest>>;
 }
 
 /** Makes the registry. It holds no state that another gateway of the organisation would need. */
@@ -77,6 +82,6 @@ export function createRegistry(options: RegistryOptions): Registry {
     listRepositories: (request) => listRepositories(deps, request),
     listReferrers: (request) => listReferrers(deps, request),
     resolveReference: (principal, target) => resolveReference(deps, principal, target),
-    findByDigest: (principal, digest) => findByDigest(deps, principal, digest),
+    findByDigest: (request) => findByDigest(deps, request),
   };
 }

@@ -7,5 +7,5 @@ export const getCatalog: Handler<'catalog'> = async ({ registry }, { principal, 
   const { after, limit } = parsePageQuery(query);
   const { items, last } = await registry.listRepositories({ principal, after, limit });
   setNextLink(reply, { path: '/v2/_catalog', query, limit, last });
-  return sendJson(reply, { repositories: items });
+  return sendJson(reply, { repositories: items.map(({ name }) => name) });
 };

@@ -8,5 +8,5 @@ export const listTags: Handler<'tags'> = async ({ registry }, { principal, targe
   const { after, limit } = parsePageQuery(query);
   const { items, last } = await registry.listTags({ principal, repository, after, limit });
   setNextLink(reply, { path: `/v2/${repository}/tags/list`, query, limit, last });
-  return sendJson(reply, { name: repository, tags: items });
+  return sendJson(reply, { name: repository, tags: items.map(({ name }) => name) });
 };
