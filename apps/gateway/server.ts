@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 
+import { registerGraphql } from '@dockchains/graphql';
 import fastify, { type FastifyInstance, LogController } from 'fastify';
 
 import type { GatewayDeps } from './deps.ts';
@@ -43,6 +44,7 @@ export async function openServer(listener: Server, deps: GatewayDeps): Promise<F
   registerLog(server, deps);
   registerToken(server, deps);
   registerV2(server, deps);
+  await registerGraphql(server, deps);
   await server.ready();
   return server;
 }

@@ -1,1 +1,2 @@
-export {};
+export type { GraphqlServices } from './context.ts';
+export { registerGraphql } from './register.ts';

@@ -1,0 +1,107 @@
+import { AccessError, type AccessErrorCode } from '@dockchains/access';
+import { isConnectionLoss } from '@dockchains/database';
+import { LedgerError } from '@dockchains/ledger';
+import { OciError, type OciErrorCode } from '@dockchains/oci';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+
+/** The `extensions.code` of our own errors; Apollo's for unparsable and invalid documents stand beside them. */
+export type ApiErrorCode =
+  | 'BAD_REQUEST'
+  | 'BAD_USER_INPUT'
+  | 'CONFLICT'
+  | 'FORBIDDEN'
+  | 'INTERNAL'
+  | 'NOT_FOUND'
+  | 'PAYLOAD_TOO_LARGE'
+  | 'QUERY_TOO_COSTLY'
+  | 'TIMEOUT'
+  | 'TOO_MANY_REQUESTS'
+  | 'UNAUTHENTICATED'
+  | 'UNAVAILABLE';
+
+/** A refusal by a resolver; `message` is shown to the client. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly code: ApiErrorCode;
+
+  constructor(code: ApiErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+const CODE_OF_ACCESS: Readonly<Record<AccessErrorCode, ApiErrorCode>> = {
+  UNAUTHORIZED: 'UNAUTHENTICATED',
+  INVALID_TOKEN: 'UNAUTHENTICATED',
+  BAD_CREDENTIALS: 'UNAUTHENTICATED',
+  INSUFFICIENT_SCOPE: 'FORBIDDEN',
+  DENIED: 'FORBIDDEN',
+  NAME_UNKNOWN: 'NOT_FOUND',
+  ACCOUNT_UNKNOWN: 'NOT_FOUND',
+  POLICY_UNKNOWN: 'NOT_FOUND',
+  RULE_UNKNOWN: 'NOT_FOUND',
+  ACCOUNT_EXISTS: 'CONFLICT',
+  LIMIT_REACHED: 'CONFLICT',
+  INVALID_INPUT: 'BAD_USER_INPUT',
+  TOO_MANY: 'TOO_MANY_REQUESTS',
+};
+
+const CODE_OF_OCI: Partial<Record<OciErrorCode, ApiErrorCode>> = {
+  NAME_INVALID: 'BAD_USER_INPUT',
+  DIGEST_INVALID: 'BAD_USER_INPUT',
+  MANIFEST_INVALID: 'BAD_USER_INPUT',
+  NAME_UNKNOWN: 'NOT_FOUND',
+  MANIFEST_UNKNOWN: 'NOT_FOUND',
+};
+
+/** Where an error happened, for the answer that says nothing about it but where to look. */
+export type ErrorSite = {
+  readonly requestId: string;
+  readonly log: { error(fields: object, event: string): void };
+};
+
+/** Gives the one form in which an error leaves: what nobody foresaw is logged, and answered with the request's id. */
+export function toGraphqlError(error: unknown, { requestId, log }: ErrorSite): GraphQLError {
+  if (error instanceof GraphQLError) return error;
+  const known = findKnown(error);
+  if (known !== undefined) {
+    return new GraphQLError(known.message, { extensions: { code: known.code }, originalError: known });
+  }
+  log.error({ err: error, requestId }, 'graphql field failed');
+  return new GraphQLError(
+    `Something failed here; the operator finds it in the log as request ${requestId}.`,
+    {
+      extensions: { code: 'INTERNAL' satisfies ApiErrorCode, requestId },
+    },
+  );
+}
+
+/** Keeps the text of an error that no resolver threw, such as a null where the schema has none, from going out. */
+export function maskInternal(formatted: GraphQLFormattedError): GraphQLFormattedError {
+  if (formatted.extensions?.code !== 'INTERNAL_SERVER_ERROR') return formatted;
+  return { ...formatted, message: 'Something failed here.', extensions: { code: 'INTERNAL' } };
+}
+
+/** Gives an error that arose outside of GraphQL as a GraphQL answer. */
+export function encodeErrors(code: ApiErrorCode, message: string): { errors: readonly object[] } {
+  return { errors: [{ message, extensions: { code } }] };
+}
+
+function findKnown(error: unknown): ApiError | undefined {
+  if (error instanceof ApiError) return error;
+  if (error instanceof AccessError) return restate(CODE_OF_ACCESS[error.code], error);
+  if (error instanceof OciError) return restate(CODE_OF_OCI[error.code], error);
+  if (error instanceof LedgerError && (error.code === 'FROZEN' || error.code === 'BUSY')) {
+    return restate('UNAVAILABLE', error);
+  }
+  if (isConnectionLoss(error)) {
+    return new ApiError('UNAVAILABLE', 'The database does not answer: try again in a moment.', {
+      cause: error,
+    });
+  }
+  return undefined;
+}
+
+function restate(code: ApiErrorCode | undefined, error: Error): ApiError | undefined {
+  return code === undefined ? undefined : new ApiError(code, error.message, { cause: error });
+}

@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import { type GraphQLSchema, parse } from 'graphql';
+
+import { type Fields, guardFields } from './guard.ts';
+import { administrationTypes, ACTIONS } from './resolvers/administration.ts';
+import { artifactTypes } from './resolvers/artifact.ts';
+import { ledgerTypes } from './resolvers/ledger.ts';
+import { repositoryTypes, VISIBILITIES } from './resolvers/repository.ts';
+import { DATE_TIME, LEDGER_INDEX } from './scalars.ts';
+
+type Topic = {
+  /** The name of the file in schema/. */
+  readonly name: string;
+  readonly types: Readonly<Record<string, Fields>>;
+};
+
+const TOPICS: readonly Topic[] = [
+  { name: 'artifact', types: artifactTypes },
+  { name: 'repository', types: repositoryTypes },
+  { name: 'ledger', types: ledgerTypes },
+  { name: 'administration', types: administrationTypes },
+];
+
+/** Builds the executable schema, an Apollo Federation 2 subgraph, from the SDL files in schema/. */
+export function buildSchema(): GraphQLSchema {
+  return buildSubgraphSchema([
+    {
+      typeDefs: readSdl('common'),
+      resolvers: {
+        LedgerIndex: LEDGER_INDEX,
+        DateTime: DATE_TIME,
+        Action: ACTIONS,
+        Visibility: VISIBILITIES,
+      },
+    },
+    ...TOPICS.map(({ name, types }) => ({
+      typeDefs: readSdl(name),
+      resolvers: Object.fromEntries(
+        Object.entries(types).map(([type, fields]) => [type, guardFields(fields)]),
+      ),
+    })),
+  ]);
+}
+
+const readSdl = (name: string) =>
+  parse(readFileSync(new URL(`./schema/${name}.graphql`, import.meta.url), 'utf8'));

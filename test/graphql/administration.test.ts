@@ -1,0 +1,134 @@
+import { buildImage, startGateway, type TestAccount, type TestGateway } from '@dockchains/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { type Answer, ask, push } from './session.ts';
+
+const ACCOUNT = '{ username disabled policies { pattern actions } }';
+
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  gateway = await startGateway();
+});
+
+afterAll(() => gateway.close());
+
+async function askAs(account: TestAccount, query: string, variables: object = {}): Promise<Answer> {
+  const token = await gateway.token(account, 'repository:**:pull,push,delete,admin');
+  return ask(gateway, query, { variables, token });
+}
+
+const administer = (query: string, variables?: object): Promise<Answer> =>
+  askAs(gateway.operator, query, variables);
+
+const OPERATIONS = [
+  '{ accounts { nodes { username } } }',
+  '{ namespaceRules { nodes { pattern } } }',
+  'mutation { createAccount(username: "eve", password: "password-of-eve") { username } }',
+  'mutation { setPassword(username: "operator", password: "password-of-eve") { username } }',
+  'mutation { disableAccount(username: "operator") { username } }',
+  'mutation { enableAccount(username: "operator") { username } }',
+  'mutation { setPolicy(username: "reader", pattern: "**", actions: [ADMIN]) { username } }',
+  'mutation { removePolicy(username: "operator", pattern: "**") { username } }',
+  'mutation { setNamespaceRule(pattern: "**", visibility: PUBLIC) { pattern } }',
+  'mutation { removeNamespaceRule(pattern: "public/**") }',
+];
+
+describe.each(OPERATIONS)('%s', (operation) => {
+  test('is refused to everybody but operators', async () => {
+    expect((await ask(gateway, operation)).codes).toEqual(['UNAUTHENTICATED']);
+    expect((await askAs(gateway.reader, operation)).codes).toEqual(['FORBIDDEN']);
+    expect((await askAs(gateway.publisher, operation)).codes).toEqual(['FORBIDDEN']);
+  });
+});
+
+test('an account is made, changed, disabled and enabled', async () => {
+  const create = `mutation ($policies: [PolicyInput!]!) {
+    createAccount(username: "ada", password: "password-of-ada", policies: $policies) ${ACCOUNT}
+  }`;
+  const policies = [{ pattern: 'public/ada/**', actions: ['PULL', 'PUSH'] }];
+  expect((await administer(create, { policies })).data).toEqual({
+    createAccount: { username: 'ada', disabled: false, policies },
+  });
+  expect((await administer(create, { policies })).codes).toEqual(['CONFLICT']);
+
+  const steps = [
+    {
+      call: 'setPolicy(username: "ada", pattern: "public/b/**", actions: [DELETE])',
+      gives: { policies: [...policies, { pattern: 'public/b/**', actions: ['DELETE'] }] },
+    },
+    { call: 'removePolicy(username: "ada", pattern: "public/b/**")', gives: { policies } },
+    { call: 'disableAccount(username: "ada")', gives: { disabled: true } },
+    { call: 'enableAccount(username: "ada")', gives: { disabled: false } },
+    { call: 'setPassword(username: "ada", password: "another-password")', gives: { username: 'ada' } },
+  ];
+  for (const { call, gives } of steps) {
+    expect((await administer(`mutation { account: ${call} ${ACCOUNT} }`)).data).toMatchObject({
+      account: gives,
+    });
+  }
+  expect(await gateway.token({ username: 'ada', password: 'another-password' })).not.toBe('');
+});
+
+test('accounts and rules are listed page by page, by name', async () => {
+  await administer(
+    'mutation { setNamespaceRule(pattern: "more/**", visibility: PUBLIC) { pattern visibility } }',
+  );
+  const query = `query ($after: String) {
+    accounts(first: 2, after: $after) { edges { cursor } nodes { username principalId } pageInfo { hasNextPage } }
+    namespaceRules(first: 1) { nodes { pattern visibility } pageInfo { hasNextPage } }
+  }`;
+  expect((await administer(query)).data).toMatchObject({
+    accounts: { nodes: [{ username: expect.any(String) as string }, {}], pageInfo: { hasNextPage: true } },
+    namespaceRules: {
+      nodes: [{ pattern: 'more/**', visibility: 'PUBLIC' }],
+      pageInfo: { hasNextPage: true },
+    },
+  });
+  expect((await administer('mutation { removeNamespaceRule(pattern: "more/**") }')).data).toEqual({
+    removeNamespaceRule: 'more/**',
+  });
+  expect((await administer('mutation { removeNamespaceRule(pattern: "more/**") }')).codes).toEqual([
+    'NOT_FOUND',
+  ]);
+});
+
+test.each([
+  { name: 'a weak password', call: 'createAccount(username: "bob", password: "short") { username }' },
+  {
+    name: 'a bad user name',
+    call: 'createAccount(username: "Bob!", password: "long-enough-1") { username }',
+  },
+  { name: 'a bad pattern', call: 'setNamespaceRule(pattern: "//", visibility: PUBLIC) { pattern }' },
+  {
+    name: 'a ledger that is not there',
+    call: 'setNamespaceRule(pattern: "x/**", visibility: PRIVATE) { pattern }',
+  },
+])('refuses $name', async ({ call }) => {
+  expect((await administer(`mutation { ${call} }`)).codes).toEqual(['BAD_USER_INPUT']);
+});
+
+test('what an operator may not be asked twelve times at once is the making of passwords', async () => {
+  const calls = Array.from(
+    { length: 12 },
+    (_, n) => `a${n}: createAccount(username: "bulk${n}", password: "password-of-bulk") { username }`,
+  );
+  expect((await administer(`mutation { ${calls.join(' ')} }`)).codes).toEqual(['QUERY_TOO_COSTLY']);
+});
+
+test('a bad token is refused with a challenge, and the error says no more', async () => {
+  const { status, codes, headers } = await ask(gateway, '{ __typename }', { token: 'e30.e30.e30' });
+  expect([status, codes]).toEqual([401, ['UNAUTHENTICATED']]);
+  expect(headers.get('www-authenticate')).toContain('error="invalid_token"');
+});
+
+test('a token without a scope reads what is public, and administers nothing', async () => {
+  await push(gateway, buildImage(), { repository: 'public/app', tag: 'latest' });
+  const token = await gateway.token(gateway.operator);
+  const names = '{ repositories { nodes { name } } }';
+  expect((await ask(gateway, names, { token })).data).toEqual({
+    repositories: { nodes: [{ name: 'public/app' }] },
+  });
+  expect((await ask(gateway, names)).data).toEqual({ repositories: { nodes: [{ name: 'public/app' }] } });
+  expect((await ask(gateway, '{ accounts { nodes { username } } }', { token })).codes).toEqual(['FORBIDDEN']);
+});
