@@ -1,22 +1,20 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-const ROOT = '/log/public/';
-
 /** A web server on this machine. */
 export type FileServer = {
-  /** Of the log, as a gateway has it: `http://127.0.0.1:<port>/log/public`. */
+  /** Without a slash at the end. */
   readonly url: string;
-  /** Paths below that URL that were asked for. */
+  /** Paths that were asked for, without the slash at the beginning. */
   readonly requests: readonly string[];
   close(): Promise<void>;
 };
 
-/** Serves the files of a log by their path below its URL, on a free port, as they are at the time of each request; anything else is 404. */
+/** Serves files by their path on a free port, as they are at the time of each request; anything else is 404. */
 export async function serveFiles(files: ReadonlyMap<string, Buffer>): Promise<FileServer> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
-    const path = (request.url ?? '').slice(ROOT.length);
+    const path = (request.url ?? '').slice(1);
     requests.push(path);
     const file = files.get(path);
     response.writeHead(file === undefined ? 404 : 200, { 'content-type': 'application/octet-stream' });
@@ -28,7 +26,7 @@ export async function serveFiles(files: ReadonlyMap<string, Buffer>): Promise<Fi
   // listen() on a host and port gives an address with a port, never a pipe's name.
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}${ROOT.slice(0, -1)}`,
+    url: `http://127.0.0.1:${port}`,
     requests,
     close: () =>
       new Promise((resolve) => {

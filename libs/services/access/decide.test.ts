@@ -19,7 +19,7 @@ const facts = (changes: Partial<Facts> = {}): Facts => ({
 });
 
 describe('decisions on team/app', () => {
-  const anonymous = { active: false };
+  const anonymous = { active: null };
   test.each<{ who: string; principal: Principal; action: Action; known: Partial<Facts>; decision: string }>([
     {
       who: 'anonymous, public',
@@ -180,7 +180,7 @@ describe('decisions on team/app', () => {
       who: 'account gone',
       principal: signedIn('push'),
       action: 'push',
-      known: { active: false, patterns: ['**'] },
+      known: { active: null, patterns: ['**'] },
       decision: 'INVALID_TOKEN',
     },
     {

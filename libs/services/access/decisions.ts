@@ -1,7 +1,6 @@
 import type { Database, Statement } from '@dockchains/database';
 
-import { decide, type Decision, refusal } from './decide.ts';
-import { openFactsLookup } from './facts.ts';
+import { decide, type Decision, type Facts, READ_FACTS, refusal } from './decide.ts';
 import { encodePatternExpression, EVERYTHING, isPattern } from './glob.ts';
 import { type Action, actionsGranting, includesAction, type Principal } from './principal.ts';
 
@@ -35,16 +34,23 @@ export interface Decisions {
 }
 
 const READ_READABLE: Statement = {
-  name: 'access_read_readable',
+  name: 'access-read-readable',
   text: `SELECT pattern FROM policy JOIN account ON account.id = principal_id
     WHERE principal_id = $1 AND disabled_at IS NULL AND actions && $2`,
 };
 
 /** Makes the {@link Decisions} over a database. */
 export function createDecisions(database: Database): Decisions {
-  const find = openFactsLookup(database);
+  const ask = async ({ id }: Principal, action: Action, repository: string): Promise<Facts> => {
+    const [facts] = await database.query<Facts>(READ_FACTS, [
+      id ?? null,
+      repository,
+      actionsGranting(action),
+    ]);
+    return facts ?? { active: null, visibility: null, patterns: [] };
+  };
   const decideNow = async (principal: Principal, action: Action, repository: string): Promise<Decision> =>
-    decide(principal, action, repository, await find(principal.id, action, repository));
+    decide(principal, action, repository, await ask(principal, action, repository));
 
   return {
     async require(principal, action, repository) {
@@ -56,7 +62,7 @@ export function createDecisions(database: Database): Decisions {
       (await decideNow(principal, action, repository)) === 'ALLOWED',
 
     async requireOperator(principal) {
-      const facts = await find(principal.id, 'admin', EVERYTHING);
+      const facts = await ask(principal, 'admin', EVERYTHING);
       // Taken for a name, "**" would also be matched by "*": policy and scope must say "**" themselves.
       const patterns = facts.patterns.filter((pattern) => pattern === EVERYTHING);
       const scopes = principal.scopes.filter(({ name }) => name === EVERYTHING);

@@ -29,8 +29,8 @@ export interface PutManifest {
   readonly reference: ManifestReference;
   /** Tags beside the reference's own (distribution-spec main, `?tag=`). */
   readonly tags?: readonly Tag[];
-  /** Gives the body exactly as sent, which is stored and served unchanged; called once the right to push is sure. */
-  readonly readBytes: () => Promise<Buffer>;
+  /** The body exactly as sent: it is stored and served unchanged. */
+  readonly bytes: Buffer;
   readonly contentType: string | undefined;
 }
 
@@ -52,11 +52,10 @@ export interface PutResult {
  *   LedgerError FROZEN; BlobStoreError
  */
 export async function putManifest(deps: RegistryDeps, request: PutManifest): Promise<PutResult> {
-  const { principal, repository } = request;
+  const { principal, repository, bytes } = request;
   await deps.access.require(principal, 'push', repository);
   deps.ledger.requireWritable();
-  const bytes = await request.readBytes();
-  const digest = digestOfBody(request.reference, bytes);
+  const digest = digestOfBody(request);
   const manifest = parseManifest(bytes, request.contentType);
   requireStorable(manifest);
   const visibility = await getVisibility(deps, repository);
@@ -94,7 +93,7 @@ export async function putManifest(deps: RegistryDeps, request: PutManifest): Pro
   return { digest, subject: manifest.subject?.digest, tags, recordId, receipt };
 }
 
-function digestOfBody(reference: ManifestReference, bytes: Buffer): Digest {
+function digestOfBody({ reference, bytes }: PutManifest): Digest {
   if (reference.kind === 'tag') return digestOf(bytes);
   const digest = digestOf(bytes, digestAlgorithm(reference.digest));
   if (digest === reference.digest) return digest;
