@@ -43,7 +43,7 @@ export async function startOrganisation(organisation) {
     name: organisation.name,
     registry: `127.0.0.1:${port}`,
     graphql: `http://127.0.0.1:${port}/graphql`,
-    log: `http://127.0.0.1:${port}/log`,
+    log: `http://127.0.0.1:${port}/log/public`,
     nats: null,
     credentials,
   });
