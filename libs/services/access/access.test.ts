@@ -184,6 +184,22 @@ describe('decisions', () => {
     );
   });
 
+  test('that are asked for at once are each answered for themselves', async () => {
+    const bob = { ...(await signIn('bob')), scopes: [repository('**', 'push')] };
+    const root = await signIn('root', repository('**', 'admin'));
+    const nobody = await access.authenticate(undefined);
+    const answers = await Promise.all([
+      access.allowed(root, 'push', 'team/open'),
+      access.allowed(bob, 'push', 'team/open'),
+      access.allowed(nobody, 'pull', 'team/open'),
+      access.allowed(nobody, 'pull', 'team/hidden'),
+      access.allowed(nobody, 'pull', 'no\0name'),
+      access.allowed(root, 'delete', 'team/hidden'),
+      access.allowed(bob, 'pull', 'team/open'),
+    ]);
+    expect(answers).toEqual([true, false, true, false, false, true, true]);
+  });
+
   test('and scans of repositories agree', async () => {
     await database.prisma.repository.createMany({
       data: ['a', 'a/b', 'team', 'team/x/y', 'teams/x', 'other/open'].map((name) => ({

@@ -63,15 +63,15 @@ const BEARER = /^bearer +([A-Za-z0-9._-]+) *$/i;
 const ALL: readonly Action[] = ['pull', 'push', 'delete'];
 
 const READ_ACCOUNT: Statement = {
-  name: 'access-read-account',
+  name: 'access_read_account',
   text: 'SELECT id, password_hash, disabled_at IS NOT NULL AS disabled FROM account WHERE username = $1',
 };
 const READ_POLICIES: Statement = {
-  name: 'access-read-policies',
+  name: 'access_read_policies',
   text: 'SELECT pattern, actions FROM policy WHERE principal_id = $1',
 };
 const READ_PUBLIC: Statement = {
-  name: 'access-read-public',
+  name: 'access_read_public',
   text: `SELECT name FROM repository WHERE name = ANY($1) AND visibility = 'public'`,
 };
 

@@ -19,7 +19,7 @@ const facts = (changes: Partial<Facts> = {}): Facts => ({
 });
 
 describe('decisions on team/app', () => {
-  const anonymous = { active: null };
+  const anonymous = { active: false };
   test.each<{ who: string; principal: Principal; action: Action; known: Partial<Facts>; decision: string }>([
     {
       who: 'anonymous, public',
@@ -180,7 +180,7 @@ describe('decisions on team/app', () => {
       who: 'account gone',
       principal: signedIn('push'),
       action: 'push',
-      known: { active: null, patterns: ['**'] },
+      known: { active: false, patterns: ['**'] },
       decision: 'INVALID_TOKEN',
     },
     {

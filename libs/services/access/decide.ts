@@ -1,13 +1,11 @@
-import type { Statement } from '@dockchains/database';
-
 import { AccessError, type AccessErrorCode } from './errors.ts';
 import { matchesPattern } from './glob.ts';
 import { type Action, coversAction, type Principal } from './principal.ts';
 
 /** What the database says at the moment of a decision. */
 export type Facts = {
-  /** Whether the account may sign in; null if there is none. */
-  readonly active: boolean | null;
+  /** Whether there is an account that may sign in. */
+  readonly active: boolean;
   /** The repository's visibility; null if it does not exist. */
   readonly visibility: string | null;
   /** Patterns of the principal's policies whose actions include the one asked for. */
@@ -22,21 +20,12 @@ export type Decision =
       'UNAUTHORIZED' | 'INVALID_TOKEN' | 'INSUFFICIENT_SCOPE' | 'DENIED' | 'NAME_UNKNOWN'
     >;
 
-/** Reads {@link Facts}: $1 principal id or null, $2 repository, $3 the actions of which any one suffices. */
-export const READ_FACTS: Statement = {
-  name: 'access-read-facts',
-  text: `SELECT
-    (SELECT disabled_at IS NULL FROM account WHERE id = $1) AS active,
-    (SELECT visibility FROM repository WHERE name = $2) AS visibility,
-    ARRAY(SELECT pattern FROM policy WHERE principal_id = $1 AND actions && $3) AS patterns`,
-};
-
 /**
  * Decides: token scope ∩ current policy, where anyone may pull what is public. Policy comes before scope, so that only
  * who may is told to ask for another token; what is hidden is answered like what does not exist.
  */
 export function decide(principal: Principal, action: Action, repository: string, facts: Facts): Decision {
-  if (principal.id !== undefined && facts.active !== true) return 'INVALID_TOKEN';
+  if (principal.id !== undefined && !facts.active) return 'INVALID_TOKEN';
   if (principal.expired === true && action !== 'push') return 'INVALID_TOKEN';
   if (action === 'pull' && facts.visibility === 'public') return 'ALLOWED';
   if (principal.id === undefined) return 'UNAUTHORIZED';

@@ -1,6 +1,7 @@
 import type { Database, Statement } from '@dockchains/database';
 
-import { decide, type Decision, type Facts, READ_FACTS, refusal } from './decide.ts';
+import { decide, type Decision, refusal } from './decide.ts';
+import { openFactsLookup } from './facts.ts';
 import { encodePatternExpression, EVERYTHING, isPattern } from './glob.ts';
 import { type Action, actionsGranting, includesAction, type Principal } from './principal.ts';
 
@@ -34,23 +35,16 @@ export interface Decisions {
 }
 
 const READ_READABLE: Statement = {
-  name: 'access-read-readable',
+  name: 'access_read_readable',
   text: `SELECT pattern FROM policy JOIN account ON account.id = principal_id
     WHERE principal_id = $1 AND disabled_at IS NULL AND actions && $2`,
 };
 
 /** Makes the {@link Decisions} over a database. */
 export function createDecisions(database: Database): Decisions {
-  const ask = async ({ id }: Principal, action: Action, repository: string): Promise<Facts> => {
-    const [facts] = await database.query<Facts>(READ_FACTS, [
-      id ?? null,
-      repository,
-      actionsGranting(action),
-    ]);
-    return facts ?? { active: null, visibility: null, patterns: [] };
-  };
+  const find = openFactsLookup(database);
   const decideNow = async (principal: Principal, action: Action, repository: string): Promise<Decision> =>
-    decide(principal, action, repository, await ask(principal, action, repository));
+    decide(principal, action, repository, await find(principal.id, action, repository));
 
   return {
     async require(principal, action, repository) {
@@ -62,7 +56,7 @@ export function createDecisions(database: Database): Decisions {
       (await decideNow(principal, action, repository)) === 'ALLOWED',
 
     async requireOperator(principal) {
-      const facts = await ask(principal, 'admin', EVERYTHING);
+      const facts = await find(principal.id, 'admin', EVERYTHING);
       // Taken for a name, "**" would also be matched by "*": policy and scope must say "**" themselves.
       const patterns = facts.patterns.filter((pattern) => pattern === EVERYTHING);
       const scopes = principal.scopes.filter(({ name }) => name === EVERYTHING);

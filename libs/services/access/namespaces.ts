@@ -32,7 +32,7 @@ const MAX_RULES = 1000;
 const OPENNESS: Readonly<Record<Visibility, number>> = { private: 0, protected: 1, public: 2 };
 
 const READ_RULES: Statement = {
-  name: 'access-read-rules',
+  name: 'access_read_rules',
   text: 'SELECT pattern, visibility FROM namespace_rule',
 };
 

@@ -1,7 +1,5 @@
-import type { Queryable, Statement } from '@dockchains/database';
+import { type Queryable, shareLookups, type Statement } from '@dockchains/database';
 import type { Digest, RepositoryName } from '@dockchains/oci';
-
-import { shareLookups } from './shared-lookup.ts';
 
 /** What a blob's digest leads to in a repository; `size` in bytes, undefined if the blob is not linked there. */
 export interface FoundBlob {

@@ -1,8 +1,6 @@
-import type { Queryable, Statement } from '@dockchains/database';
+import { type Queryable, shareLookups, type Statement } from '@dockchains/database';
 import type { Digest, ManifestReference, RepositoryName } from '@dockchains/oci';
 import type { RecordId } from '@dockchains/records';
-
-import { shareLookups } from './shared-lookup.ts';
 
 /** A manifest as the database knows it. */
 export interface ManifestRow {

@@ -29,8 +29,8 @@ export interface PutManifest {
   readonly reference: ManifestReference;
   /** Tags beside the reference's own (distribution-spec main, `?tag=`). */
   readonly tags?: readonly Tag[];
-  /** The body exactly as sent: it is stored and served unchanged. */
-  readonly bytes: Buffer;
+  /** Gives the body exactly as sent, which is stored and served unchanged; called once the right to push is sure. */
+  readonly readBytes: () => Promise<Buffer>;
   readonly contentType: string | undefined;
 }
 
@@ -52,10 +52,11 @@ export interface PutResult {
  *   LedgerError FROZEN; BlobStoreError
  */
 export async function putManifest(deps: RegistryDeps, request: PutManifest): Promise<PutResult> {
-  const { principal, repository, bytes } = request;
+  const { principal, repository } = request;
   await deps.access.require(principal, 'push', repository);
   deps.ledger.requireWritable();
-  const digest = digestOfBody(request);
+  const bytes = await request.readBytes();
+  const digest = digestOfBody(request.reference, bytes);
   const manifest = parseManifest(bytes, request.contentType);
   requireStorable(manifest);
   const visibility = await getVisibility(deps, repository);
@@ -93,7 +94,7 @@ export async function putManifest(deps: RegistryDeps, request: PutManifest): Pro
   return { digest, subject: manifest.subject?.digest, tags, recordId, receipt };
 }
 
-function digestOfBody({ reference, bytes }: PutManifest): Digest {
+function digestOfBody(reference: ManifestReference, bytes: Buffer): Digest {
   if (reference.kind === 'tag') return digestOf(bytes);
   const digest = digestOf(bytes, digestAlgorithm(reference.digest));
   if (digest === reference.digest) return digest;

@@ -23,6 +23,7 @@ import { type ListTags, listTags, type TagSummary } from './list-tags.ts';
 import { openManifestBytes } from './manifest-bytes.ts';
 import { mountBlob, type MountRequest } from './mount-blob.ts';
 import type { Page } from './page.ts';
+import { type PutBlob, putBlob } from './put-blob.ts';
 import { type PutManifest, putManifest, type PutResult } from './put-manifest.ts';
 import { type StartUpload, startUpload } from './start-upload.ts';
 import { sweepUploads } from './sweep-uploads.ts';
@@ -37,6 +38,7 @@ export interface Registry {
   putManifest(request: PutManifest): Promise<PutResult>;
   deleteManifest(request: ManifestRequest): Promise<void>;
   getBlob(request: BlobRequest): Promise<StoredBlob>;
+  putBlob(request: PutBlob): Promise<void>;
   deleteBlob(request: BlobRequest): Promise<void>;
   mountBlob(request: MountRequest): Promise<boolean>;
   startUpload(request: StartUpload): Promise<string>;
@@ -69,6 +71,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     putManifest: (request) => putManifest(deps, request),
     deleteManifest: (request) => deleteManifest(deps, request),
     getBlob: (request) => getBlob(deps, request),
+    putBlob: (request) => putBlob(deps, request),
     deleteBlob: (request) => deleteBlob(deps, request),
     mountBlob: (request) => mountBlob(deps, request),
     startUpload: (request) => startUpload(deps, request),

@@ -1,5 +1,5 @@
 import type { Principal } from '@dockchains/access';
-import type { Statement } from '@dockchains/database';
+import type { Parameter, Statement } from '@dockchains/database';
 import type { DigestAlgorithm, RepositoryName } from '@dockchains/oci';
 
 import type { RegistryDeps } from './deps.ts';
@@ -14,9 +14,12 @@ export interface StartUpload {
   readonly algorithm?: DigestAlgorithm;
 }
 
+// Not waited for on disk: a crash of the server in the next moments loses a session that has nothing in it.
 const INSERT: Statement = {
   name: 'registry_insert_upload',
-  text: `INSERT INTO upload (id, repository_id, principal_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+  text: `INSERT INTO upload (id, repository_id, principal_id, created_at, expires_at)
+         SELECT $1, r.id, $3, $4, $5 FROM repository r, set_config('synchronous_commit', 'off', true)
+         WHERE r.name = $2 RETURNING id`,
 };
 
 /**
@@ -28,14 +31,17 @@ export async function startUpload(deps: RegistryDeps, request: StartUpload): Pro
   const { principal, repository, algorithm } = request;
   await deps.access.require(principal, 'push', repository);
   deps.ledger.requireWritable();
-  const visibility = await getVisibility(deps, repository);
   const id = deps.randomBytes(16).toString('hex');
-  await deps.blobs.createUpload(id, algorithm);
   const now = deps.clock();
   const expiresAt = new Date(now.getTime() + UPLOAD_LIFETIME_MS);
+  const row: Parameter[] = [id, repository, principal.id ?? null, now, expiresAt];
+
+  await deps.blobs.createUpload(id, algorithm);
+  if ((await deps.database.query(INSERT, row)).length > 0) return id;
+  const visibility = await getVisibility(deps, repository);
   await transact(deps.database, async (transaction) => {
-    const repositoryId = await ensureRepository(transaction, repository, visibility);
-    await transaction.query(INSERT, [id, repositoryId, principal.id ?? null, now, expiresAt]);
+    await ensureRepository(transaction, repository, visibility);
+    await transaction.query(INSERT, row);
   });
   return id;
 }

@@ -58,8 +58,10 @@ export async function findUploadOwner(database: Queryable, id: string): Promise<
  */
 export async function getUpload(deps: RegistryDeps, request: UploadRequest): Promise<Upload> {
   const { principal, repository, id } = request;
-  await deps.access.require(principal, 'push', repository);
-  const [row] = await deps.database.query<Row>(FIND, [id, repository]);
+  const [[row]] = await Promise.all([
+    deps.database.query<Row>(FIND, [id, repository]),
+    deps.access.require(principal, 'push', repository),
+  ]);
   if (row === undefined || (row.principalId ?? undefined) !== principal.id) throw uploadUnknown();
   if (row.expiresAt.getTime() <= deps.clock().getTime()) throw uploadUnknown();
   return { id, repositoryId: row.repositoryId, received: Number(row.received) };

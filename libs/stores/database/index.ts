@@ -4,3 +4,4 @@ export { DatabaseError, findSqlState, isConnectionLoss } from './errors.ts';
 export type { DatabaseErrorCode } from './errors.ts';
 export { migrate } from './migrate.ts';
 export type { Lock } from './session-locks.ts';
+export { shareLookups } from './shared-lookup.ts';

@@ -11,7 +11,7 @@ const MAX_TAGS = 100;
  * the ledger's record and carries the receipt.
  */
 export const putManifest: Handler<'manifest'> = async (
-  { registry, access },
+  { registry },
   { principal, target, query, request, reply },
 ) => {
   const { repository } = target;
@@ -20,11 +20,10 @@ export const putManifest: Handler<'manifest'> = async (
   if (tags.length > MAX_TAGS) {
     throw new OciError('UNSUPPORTED', `A push may set at most ${MAX_TAGS} tags.`, { status: 414 });
   }
-  // Asked before the body is read, so that nobody without the right makes us hold four megabytes.
-  await access.require(principal, 'push', repository);
-  const bytes = await readBody(request.raw, MAX_MANIFEST_BYTES);
-  const contentType = headerOf(request, 'content-type');
-  const stored = await registry.putManifest({ principal, repository, reference, tags, bytes, contentType });
+  const stored = await registry.putManifest({
+    ...{ principal, repository, reference, tags, contentType: headerOf(request, 'content-type') },
+    readBytes: () => readBody(request.raw, MAX_MANIFEST_BYTES),
+  });
 
   void reply.headers({
     location: `/v2/${repository}/manifests/${stored.digest}`,

@@ -1,10 +1,4 @@
-import {
-  type DigestAlgorithm,
-  digestAlgorithm,
-  isDigestAlgorithm,
-  OciError,
-  parseDigest,
-} from '@dockchains/oci';
+import { type DigestAlgorithm, isDigestAlgorithm, OciError, parseDigest } from '@dockchains/oci';
 
 import { findRepositoryName } from '../../v2-path.ts';
 import type { Exchange, Handler } from './exchange.ts';
@@ -29,8 +23,7 @@ export const startUpload: Handler<'uploads'> = async ({ registry }, exchange) =>
       .send();
   }
   const digest = parseDigest(closing);
-  const id = await registry.startUpload({ principal, repository, algorithm: digestAlgorithm(digest) });
-  await registry.finishUpload({ principal, repository, id, digest, source: request.raw });
+  await registry.putBlob({ principal, repository, digest, source: request.raw });
   return reply.code(201).headers(blobHeaders(repository, digest)).send();
 };
 

@@ -1,0 +1,85 @@
+import { type BlobStore, BlobStoreError, type ByteSource } from '@dockchains/blobs';
+import type { Statement } from '@dockchains/database';
+import { OciError } from '@dockchains/oci';
+
+import type { RegistryDeps } from './deps.ts';
+import { uploadUnknown } from './unknown.ts';
+import { type Upload, UPLOAD_LIFETIME_MS } from './uploads.ts';
+
+/** The bytes of one request, and where its sender says that they begin; their end is where they end. */
+export interface Chunk {
+  readonly source: ByteSource;
+  /** First byte of a Content-Range; undefined for a streamed chunk. */
+  readonly start?: number;
+}
+
+/** How many bytes an upload has after a chunk, all durable, and why the chunk ended if not by itself. */
+export interface Received {
+  readonly total: number;
+  readonly failure: BlobStoreError | undefined;
+}
+
+// More than any layer; a bound, so that one session can't fill every disk.
+const MAX_BLOB_BYTES = 2 ** 40;
+
+const MOVE: Statement = {
+  name: 'registry_move_upload',
+  text: 'UPDATE upload SET received = $3, expires_at = $4 WHERE id = $1 AND received = $2 RETURNING id',
+};
+
+/**
+ * Writes a chunk behind what an upload has, under its lock; `lost` aborts when that is lost. It is not counted yet: after a
+ * crash the next chunk cuts it off.
+ * @throws OciError BLOB_UPLOAD_INVALID with status 416 if it does not begin where the upload ends, BLOB_UPLOAD_UNKNOWN,
+ *   SIZE_INVALID; BlobStoreError
+ */
+export async function receiveChunk(
+  blobs: BlobStore,
+  { id, received }: Pick<Upload, 'id' | 'received'>,
+  { source, start, lost }: Chunk & { lost?: AbortSignal },
+): Promise<Received> {
+  if (start !== undefined && start !== received) {
+    throw new OciError('BLOB_UPLOAD_INVALID', 'The chunk does not begin where the upload ends.', {
+      status: 416,
+      detail: { expected: received, received: start },
+    });
+  }
+  const options = { maxBytes: MAX_BLOB_BYTES - received, ...(lost !== undefined && { signal: lost }) };
+  try {
+    const written = await blobs.appendUpload(id, received, source, options);
+    return { total: received + written.received, failure: undefined };
+  } catch (error) {
+    if (!(error instanceof BlobStoreError)) throw error;
+    if (error.code === 'UPLOAD_UNKNOWN' || error.code === 'OFFSET_INVALID') throw uploadUnknown();
+    if (error.code === 'TOO_LARGE') {
+      throw new OciError('SIZE_INVALID', `A blob may have at most ${MAX_BLOB_BYTES} bytes.`, {
+        cause: error,
+      });
+    }
+    // Without the lock nothing may be counted any more: another request may be writing.
+    if (error.code !== 'SOURCE_FAILED' || lost?.aborted === true) throw error;
+    return { total: received + error.received, failure: error };
+  }
+}
+
+/**
+ * Counts the bytes that an upload has now, by compare-and-swap, and lets it live on from now.
+ * @throws OciError BLOB_UPLOAD_UNKNOWN if it was ended meanwhile
+ */
+export async function countReceived(
+  { database, clock }: RegistryDeps,
+  { id, received }: Upload,
+  total: number,
+): Promise<void> {
+  const expiresAt = new Date(clock().getTime() + UPLOAD_LIFETIME_MS);
+  const moved = await database.query(MOVE, [id, received, total, expiresAt]);
+  if (moved.length === 0) throw uploadUnknown();
+}
+
+/** The answer to a sender that broke off, should it still listen. */
+export function brokenOff({ total, failure }: Received): OciError {
+  return new OciError('BLOB_UPLOAD_INVALID', 'The request broke off before its body ended.', {
+    cause: failure,
+    detail: { received: total },
+  });
+}
