@@ -1,7 +1,7 @@
 import type { Fetch } from '@dockchains/client';
 
 /** Somewhere to write text, such as a process's standard output. */
-export type Output = { write(text: string): unknown; readonly isTTY?: boolean };
+type Output = { write(text: string): unknown; readonly isTTY?: boolean };
 
 /** All of the process that a command touches; tests pass their own. */
 export type Io = {

@@ -7,7 +7,7 @@ import type { Io } from './io.ts';
 import { run } from './program.ts';
 
 /** What a command line did. */
-export type Ran = { readonly exitCode: ExitCode; readonly stdout: string; readonly stderr: string };
+type Ran = { readonly exitCode: ExitCode; readonly stdout: string; readonly stderr: string };
 
 /** A place to run command lines in: a home and a working folder of its own, and no network unless it is given one. */
 export type Workplace = {

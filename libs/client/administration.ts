@@ -36,7 +36,7 @@ const ACCOUNT_FIELDS = 'username principalId disabled policies { pattern actions
 
 /** The mutations that give an account back, each with the variables that it takes. */
 const ACCOUNT_MUTATIONS = {
-  createAccount: { username: 'String!', password: 'String!' },
+  createAccount: { username: 'String!', password: 'String!', policies: '[PolicyInput!]!' },
   setPassword: { username: 'String!', password: 'String!' },
   disableAccount: { username: 'String!' },
   enableAccount: { username: 'String!' },

@@ -63,19 +63,15 @@ function graphqlError(code: string | undefined, message: string): ClientError {
   const text = printable(message, 1000);
   switch (code ?? '') {
     case 'UNAUTHENTICATED':
-    case 'UNAUTHORIZED':
     case 'FORBIDDEN':
-    case 'DENIED':
-    case 'INVALID_TOKEN':
       return new ClientError('DENIED', text);
     case 'NOT_FOUND':
-    case 'NAME_UNKNOWN':
-    case 'MANIFEST_UNKNOWN':
       return new ClientError('NOT_FOUND', text);
-    case 'INTERNAL_SERVER_ERROR':
-    case 'FROZEN':
+    case 'TIMEOUT':
+      return new ClientError('TIMEOUT', text);
+    case 'INTERNAL':
     case 'UNAVAILABLE':
-    case 'TOO_MANY':
+    case 'TOO_MANY_REQUESTS':
       return new ClientError('UNAVAILABLE', text);
     default:
       return new ClientError('REJECTED', text);

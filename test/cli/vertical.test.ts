@@ -1,0 +1,260 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+
+import {
+  buildImage,
+  type BuiltManifest,
+  startGateway,
+  type TestAccount,
+  type TestGateway,
+} from '@dockchains/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { createWorkplace, type Workplace } from '../../apps/cli/test-io.ts';
+import { openSession, pushBlobs, putManifest } from '../registry-http.ts';
+
+const ENTRY = join(import.meta.dirname, '../../apps/cli/dockchains.mjs');
+const APP = 'acme.example/public/app:1.0';
+const SOURCE = 'https://git.example/app';
+
+let gateway: TestGateway;
+let place: Workplace;
+let image: BuiltManifest;
+
+beforeAll(async () => {
+  gateway = await startGateway();
+  place = await createWorkplace();
+  place.io.fetch = globalThis.fetch;
+  image = buildImage({
+    annotations: { 'org.opencontainers.image.source': SOURCE },
+    platform: { os: 'linux', architecture: 'arm64' },
+  });
+  await push(image, '1.0');
+});
+afterAll(async () => {
+  await place.remove();
+  await gateway.close();
+});
+
+async function push(what: BuiltManifest, tag: string): Promise<void> {
+  const session = await openSession(gateway, 'public/app');
+  await pushBlobs(session, what);
+  const { status } = await putManifest(session, tag, what);
+  if (status !== 201) throw new Error(`The manifest was not taken: ${status}`);
+}
+
+function login({ username, password }: TestAccount, host = gateway.host) {
+  place.io.stdin = `${password}\n`;
+  return place.run('login', host, '--username', username, '--password-stdin');
+}
+
+/** Runs a command that must succeed, and gives its JSON. */
+async function json(...argv: string[]): Promise<unknown> {
+  const { exitCode, stdout, stderr } = await place.run(...argv, '--json');
+  expect({ argv, exitCode, stderr, stdout: exitCode === 0 ? '' : stdout }).toEqual({
+    argv,
+    exitCode: 0,
+    stderr: '',
+    stdout: '',
+  });
+  return JSON.parse(stdout) as unknown;
+}
+
+describe('a publisher', () => {
+  test('signs in, which pins the key of the ledger and leaves credentials to docker', async () => {
+    const first = await login(gateway.publisher);
+    expect(first).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(first.stdout).toContain('Pinned on first contact');
+    expect(first.stdout).not.toContain(gateway.publisher.password);
+    expect((await login(gateway.publisher)).stdout).not.toContain('Pinned on first contact');
+    const docker = join(place.folder, '.docker/config.json');
+    expect((await stat(docker)).mode & 0o777).toBe(0o600);
+    expect(await readFile(docker, 'utf8')).toContain(gateway.host);
+  });
+
+  test('is refused with a wrong password', async () => {
+    const { exitCode, stderr } = await login({ username: 'publisher', password: 'wrong-password-1' });
+    expect(exitCode).toBe(4);
+    expect(stderr).not.toContain('wrong-password-1');
+    expect(await login(gateway.publisher)).toMatchObject({ exitCode: 0 });
+  });
+
+  test('inspects what was pushed, and sees its record', async () => {
+    const seen = await json('inspect', APP);
+    expect(seen).toMatchObject({
+      digest: image.descriptor.digest,
+      platforms: ['linux/arm64'],
+      annotations: { 'org.opencontainers.image.source': SOURCE },
+      layers: [{ mediaType: expect.any(String) as string }, {}],
+      record: { kind: 'tag-set', principal: expect.any(String) as string },
+      ledger: { origin: 'acme.example/ledger/public', frozen: null },
+    });
+    const { stdout } = await place.run('inspect', `${gateway.host}/public/app@${image.descriptor.digest}`);
+    expect(stdout).toContain(SOURCE);
+  });
+
+  test('proves it into a file', async () => {
+    const proved = await json('prove', APP, '-o', 'app.tlog-proof');
+    expect(proved).toMatchObject({ verified: true, record: { tag: '1.0', digest: image.descriptor.digest } });
+    expect(await readFile(join(place.folder, 'app.tlog-proof'), 'utf8')).toMatch(
+      /^c2sp\.org\/tlog-proof@v1\n/,
+    );
+    expect(await json('prove', APP)).toMatchObject({ path: join(place.folder, 'app-1.0.tlog-proof') });
+  });
+
+  test('verifies it against the gateway, by tag and by digest', async () => {
+    const { exitCode, stdout } = await place.run('verify', APP);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('later moves are not excluded, and the gateway answers now that it still is');
+    const byDigest = `acme.example/public/app@${image.descriptor.digest}`;
+    expect(await json('verify', byDigest)).toMatchObject({ verified: true, checkedOnline: true });
+  });
+
+  test('sees that a tag has moved from what it is asked to be', async () => {
+    await push(buildImage(), 'moving');
+    const before = (await json('inspect', 'public/app:moving')) as { digest: string };
+    await push(buildImage(), 'moving');
+    const { exitCode, stderr } = await place.run('verify', `public/app:moving@${before.digest}`);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('The tag has moved');
+    expect((await place.run('verify', 'public/app:moving')).exitCode).toBe(0);
+  });
+
+  test('finds no proof of what is not there', async () => {
+    expect(await place.run('verify', 'public/app:absent')).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(await place.run('prove', 'public/absent:1.0')).toMatchObject({ exitCode: 1, stdout: '' });
+  });
+
+  test('lists repositories and tags', async () => {
+    const repository = { name: 'public/app', visibility: 'public' };
+    expect(await json('repo', 'list')).toMatchObject({ repositories: [repository] });
+    expect(await json('repo', 'show', 'public/app')).toMatchObject({
+      ...repository,
+      tags: ['1.0', 'moving'],
+    });
+    expect((await place.run('repo', 'tags', 'public/app')).stdout).toBe('1.0\nmoving\n');
+  });
+
+  // Each of the three pushes published a manifest and set a tag.
+  test('audits the ledger, and sees its state', async () => {
+    expect(await json('audit', `${gateway.url}/log/public`)).toMatchObject({ good: true, size: '6' });
+    expect(await json('status')).toMatchObject({
+      organisations: [
+        { name: 'acme.example', good: true, ledger: { size: '6', publishedSize: '6', queued: 0 } },
+      ],
+    });
+  });
+
+  test('may not administer', async () => {
+    expect((await place.run('account', 'list')).exitCode).toBe(4);
+    expect((await place.run('repo', 'rule', 'list')).exitCode).toBe(4);
+  });
+});
+
+describe('an operator', () => {
+  beforeAll(async () => {
+    await login(gateway.operator);
+  });
+
+  test('makes an account that can sign in, and can no longer when it is disabled', async () => {
+    const made = await json('account', 'add', 'ada', '--generate', '--allow', 'public/**=pull,push');
+    const { password } = made as { password: string };
+    expect(made).toMatchObject({ account: { username: 'ada', policies: [{ pattern: 'public/**' }] } });
+    const session = await createWorkplace();
+    session.io.fetch = globalThis.fetch;
+    const signIn = (secret: string) => {
+      session.io.stdin = secret;
+      return session.run('login', gateway.host, '-u', 'ada', '--password-stdin');
+    };
+    expect((await signIn(password)).exitCode).toBe(0);
+
+    await json('account', 'disable', 'ada');
+    expect((await signIn(password)).exitCode).toBe(4);
+    await json('account', 'enable', 'ada');
+    place.io.stdin = 'another-password-2';
+    await json('account', 'passwd', 'ada', '--password-stdin');
+    expect((await signIn(password)).exitCode).toBe(4);
+    expect((await signIn('another-password-2')).exitCode).toBe(0);
+    await session.remove();
+  });
+
+  test('says what an account may do', async () => {
+    const policies = [{ pattern: 'public/**', actions: ['pull'] }];
+    expect(await json('account', 'allow', 'reader', 'team/**', 'pull,push')).toMatchObject({
+      account: { policies: [...policies, { pattern: 'team/**', actions: ['pull', 'push'] }] },
+    });
+    expect(await json('account', 'revoke', 'reader', 'team/**')).toMatchObject({ account: { policies } });
+    const { accounts } = (await json('account', 'list')) as { accounts: { username: string }[] };
+    expect(accounts.map(({ username }) => username)).toEqual(['ada', 'operator', 'publisher', 'reader']);
+    expect((await place.run('account', 'disable', 'nobody')).exitCode).toBe(1);
+  });
+
+  test('says where repositories may come to be', async () => {
+    await json('repo', 'rule', 'set', 'team/**', 'public');
+    const rules = [
+      { pattern: 'public/**', visibility: 'public' },
+      { pattern: 'team/**', visibility: 'public' },
+    ];
+    expect(await json('repo', 'rule', 'list')).toEqual({ rules });
+    await json('repo', 'rule', 'remove', 'team/**');
+    expect(await json('repo', 'rule', 'list')).toEqual({ rules: rules.slice(0, 1) });
+  });
+});
+
+test('a ledger that presents another key is refused before the password is sent', async () => {
+  const other = await startGateway();
+  try {
+    const { exitCode, stderr } = await login(gateway.publisher, other.host);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('HAS CHANGED');
+  } finally {
+    await other.close();
+  }
+});
+
+describe('with the gateway stopped and the network off', () => {
+  beforeAll(() => gateway.stop());
+
+  test('the bundle still verifies', async () => {
+    const child = spawnOffline(['verify', APP, '--bundle', 'app.tlog-proof']);
+    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+    expect({ exitCode: child.exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toContain(`set public/app:1.0 to ${image.descriptor.digest}`);
+  });
+
+  test.each(['inspect', 'prove', 'verify'])('%s says that the gateway is unreachable', async (command) => {
+    const { exitCode, stderr } = await place.run(command, APP);
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain('ECONNREFUSED');
+  });
+
+  test('status shows it in its row', async () => {
+    const { exitCode, stdout } = await place.run('status');
+    expect(exitCode).toBe(3);
+    expect(stdout).toContain('acme.example');
+  });
+});
+
+/** Runs the command without a network: in a network namespace of its own where that is allowed, else behind a proxy that nobody runs. */
+function spawnOffline(argv: readonly string[]) {
+  const canUnshare = spawnSync('unshare', ['-n', 'true']).status === 0;
+  const proxy = 'http://127.0.0.1:1';
+  return spawn(
+    canUnshare ? 'unshare' : process.execPath,
+    [...(canUnshare ? ['-n', process.execPath] : []), ENTRY, ...argv],
+    {
+      cwd: place.folder,
+      env: {
+        PATH: process.env.PATH,
+        HOME: place.folder,
+        NODE_USE_ENV_PROXY: '1',
+        http_proxy: proxy,
+        https_proxy: proxy,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+}
