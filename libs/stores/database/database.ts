@@ -43,7 +43,9 @@ const STATEMENT_TIMEOUT_MS = 60_000;
 // int8 as bigint: ledger indices and sizes are bigint everywhere.
 const types: pg.CustomTypesConfig = {
   getTypeParser: (oid, format = 'text'): ((text: string) => unknown) =>
-    oid === pg.types.builtins.INT8 && format === 'text' ? BigInt : pg.types.getTypeParser(oid, 'text'),
+    oid === pg.types.builtins.INT8 && format === 'text'
+      ? BigInt
+      : (pg.types.getTypeParser(oid, 'text') as (text: string) => unknown),
 };
 
 const encodeParameter = (value: Parameter): unknown => {
