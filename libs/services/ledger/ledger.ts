@@ -8,7 +8,7 @@ import { beginLedger } from './begin.ts';
 import type { LedgerContext, LedgerDeps } from './context.ts';
 import { LedgerError } from './errors.ts';
 import { findPublishedHead } from './heads.ts';
-import { findEntry, proveEntry, readEntries, type FoundEntry, type IndexedEntry } from './reads.ts';
+import { findEntries, proveEntry, readEntries, type FoundEntry, type IndexedEntry } from './reads.ts';
 import { Sequencer } from './sequencer.ts';
 import { readBundle, readTile, type TileCache } from './tiles.ts';
 
@@ -57,6 +57,8 @@ export interface Ledger {
   readTile(tile: TileId): Promise<Uint8Array | undefined>;
   readBundle(bundle: { index: bigint; width: number }): Promise<Uint8Array | undefined>;
   findEntry(recordId: string): Promise<FoundEntry | undefined>;
+  /** The entries of those records that there are, by record id. */
+  findEntries(recordIds: readonly string[]): Promise<ReadonlyMap<string, FoundEntry>>;
   /** Up to `limit` published entries from `start` on. */
   readEntries(start: bigint, limit: number): Promise<IndexedEntry[]>;
   /** A C2SP tlog-proof with the entry in its `extra` line; undefined while the entry is not published. */
@@ -108,7 +110,8 @@ export async function openLedger(deps: LedgerDeps): Promise<Ledger> {
     publishedSize: async () => (await published()).size,
     readTile: (tile) => readTile(context, cache, tile),
     readBundle: (bundle) => readBundle(context, cache, bundle),
-    findEntry: (recordId) => findEntry(context, recordId),
+    findEntry: async (recordId) => (await findEntries(context, [recordId])).get(recordId),
+    findEntries: (recordIds) => findEntries(context, recordIds),
     readEntries: (start, limit) => readEntries(context, start, limit),
     prove: (index) => proveEntry(context, cache, index),
 

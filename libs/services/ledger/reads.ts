@@ -18,14 +18,13 @@ export interface FoundEntry {
 }
 
 // One statement, so that an entry on its way from the queue into the log is seen in one of the two.
-const FIND_ENTRY = {
-  name: 'ledger-find-entry',
-  text: `SELECT e.entry, e.index FROM ledger_record r
+const FIND_ENTRIES = {
+  name: 'ledger-find-entries',
+  text: `SELECT r.record_id, e.entry, e.index FROM ledger_record r
            JOIN ledger_entry e ON e.ledger_id = r.ledger_id AND e.index = r.index
-          WHERE r.ledger_id = $1 AND r.record_id = $2
+          WHERE r.ledger_id = $1 AND r.record_id = ANY($2)
          UNION ALL
-         SELECT entry, NULL FROM ledger_queue WHERE ledger_id = $1 AND record_id = $2
-         LIMIT 1`,
+         SELECT record_id, entry, NULL FROM ledger_queue WHERE ledger_id = $1 AND record_id = ANY($2)`,
 };
 const READ_ENTRIES = {
   name: 'ledger-read-entries',
@@ -35,13 +34,16 @@ const READ_ENTRIES = {
          ORDER BY e.index`,
 };
 
-/** The entry of a record, whether it has its index yet or not. */
-export async function findEntry(context: LedgerContext, recordId: string): Promise<FoundEntry | undefined> {
-  const [row] = await context.database.query<{ entry: Buffer; index: bigint | null }>(FIND_ENTRY, [
-    context.ledgerId,
-    recordId,
-  ]);
-  return row === undefined ? undefined : { entry: row.entry, index: row.index ?? undefined };
+/** The entries of those records that there are, by record id, whether they have their index yet or not. */
+export async function findEntries(
+  context: LedgerContext,
+  recordIds: readonly string[],
+): Promise<ReadonlyMap<string, FoundEntry>> {
+  const rows = await context.database.query<{ record_id: string; entry: Buffer; index: bigint | null }>(
+    FIND_ENTRIES,
+    [context.ledgerId, recordIds],
+  );
+  return new Map(rows.map((row) => [row.record_id, { entry: row.entry, index: row.index ?? undefined }]));
 }
 
 /** Up to `limit` published entries from `start` on. */
