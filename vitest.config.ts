@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 // `npm test` runs "quick"; `npm run test:long` runs "long": files named *.long.test.ts.
 export default defineConfig({
+  // Node loads this file for everybody; Vitest would load another for our code, whose types are then not the same.
+  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     testTimeout: 60_000,
     hookTimeout: 120_000,

@@ -26,7 +26,7 @@ export type GraphqlContext = GraphqlServices & {
   readonly principal: Principal;
   readonly requestId: string;
   readonly log: FastifyBaseLogger;
-  /** Records by id; a record that several fields name is read once. */
+  /** Records by id: those that the fields of one level name are read by one query. */
   readonly records: DataLoader<string, RecordEntry | undefined>;
   /** The published size, read once: all records of an answer are judged by the same. */
   readonly publishedSize: () => Promise<bigint>;
@@ -34,7 +34,7 @@ export type GraphqlContext = GraphqlServices & {
 };
 
 /** When a request's time is over. */
-export type Deadline = {
+type Deadline = {
   readonly signal: AbortSignal;
   /** Rejects with TIMEOUT when the time is over. */
   readonly over: Promise<never>;
@@ -50,15 +50,21 @@ export function createContext(
   return {
     ...services,
     ...request,
-    records: new DataLoader((ids) => Promise.all(ids.map((id) => findRecord(ledger, id)))),
+    records: new DataLoader((ids) => findRecords(ledger, ids)),
     publishedSize: () => (publishedSize ??= ledger.publishedSize()),
     deadline: startDeadline(LIMITS.timeoutMs),
   };
 }
 
-async function findRecord(ledger: Ledger, recordId: string): Promise<RecordEntry | undefined> {
-  const found = await ledger.findEntry(recordId);
-  return found === undefined ? undefined : { recordId, ...found };
+async function findRecords(
+  ledger: Ledger,
+  recordIds: readonly string[],
+): Promise<readonly (RecordEntry | undefined)[]> {
+  const found = await ledger.findEntries(recordIds);
+  return recordIds.map((recordId) => {
+    const entry = found.get(recordId);
+    return entry === undefined ? undefined : { recordId, ...entry };
+  });
 }
 
 function startDeadline(timeoutMs: number): Deadline {

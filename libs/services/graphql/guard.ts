@@ -2,7 +2,7 @@ import type { GraphqlContext } from './context.ts';
 import { toGraphqlError } from './errors.ts';
 
 /** A field's resolver; its parent and arguments are what the schema and its parent's resolver have let through. */
-export type Resolver = (parent: never, args: never, context: GraphqlContext) => unknown;
+type Resolver = (parent: never, args: never, context: GraphqlContext) => unknown;
 
 /** A type's resolvers by field; `__resolveReference` has the representation for its parent, and no arguments. */
 export type Fields = Readonly<Record<string, Resolver>>;

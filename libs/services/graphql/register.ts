@@ -43,13 +43,14 @@ async function openContext(services: GraphqlServices, request: FastifyRequest): 
     return createContext(services, { principal, requestId, log });
   } catch (error) {
     const { message, extensions } = toGraphqlError(error, { requestId, log });
-    throw new GraphQLError(message, { extensions: { ...extensions, http: httpOf(services, error) } });
+    const http = httpOf(services, { error, code: extensions.code });
+    throw new GraphQLError(message, { extensions: { ...extensions, http } });
   }
 }
 
-/** Status and headers when not even the caller could be told: a bad token, or no way to look it up. */
-function httpOf({ access }: GraphqlServices, error: unknown): object {
-  if (!(error instanceof AccessError)) return { status: 503 };
+/** Status and headers where nothing is executed, since it is not known who asks. */
+function httpOf({ access }: GraphqlServices, { error, code }: { error: unknown; code: unknown }): object {
+  if (!(error instanceof AccessError)) return { status: code === 'UNAVAILABLE' ? 503 : 500 };
   const challenge = access.challenge(error.scopes, 'invalid_token');
   return { status: 401, headers: new HeaderMap([['www-authenticate', challenge]]) };
 }

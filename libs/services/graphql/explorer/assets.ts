@@ -19,7 +19,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
 };
 
-const { resolve } = createRequire(import.meta.url);
+const require = createRequire(import.meta.url);
 
 /**
  * Reads GraphiQL's prebuilt files, React's (in the order in which they need each other), and ours. GraphiQL 3 and React
@@ -28,18 +28,17 @@ const { resolve } = createRequire(import.meta.url);
  */
 export function readAssets(): Assets {
   return {
-    styles: [fromPackage('graphiql', 'graphiql.min.css'), ours('explorer.css')],
+    styles: [beside(require.resolve('graphiql/package.json'), 'graphiql.min.css'), ours('explorer.css')],
     scripts: [
-      fromPackage('react', 'umd/react.production.min.js'),
-      fromPackage('react-dom', 'umd/react-dom.production.min.js'),
-      fromPackage('graphiql', 'graphiql.min.js'),
+      beside(require.resolve('react/package.json'), 'umd/react.production.min.js'),
+      beside(require.resolve('react-dom/package.json'), 'umd/react-dom.production.min.js'),
+      beside(require.resolve('graphiql/package.json'), 'graphiql.min.js'),
       ours('explorer.js'),
     ],
   };
 }
 
-const fromPackage = (name: string, path: string): Asset =>
-  readAsset(join(dirname(resolve(`${name}/package.json`)), path));
+const beside = (manifest: string, path: string): Asset => readAsset(join(dirname(manifest), path));
 
 const ours = (name: string): Asset => readAsset(join(import.meta.dirname, name));
 

@@ -1,7 +1,9 @@
 /* global GraphiQL, React, ReactDOM, document */
-// The page's own script. Sign in under "Headers": {"authorization": "Bearer <token from /token>"}; it is forgotten with the page.
+// The page's own script, behind React's and GraphiQL's.
 
-const DEFAULT_QUERY = `# Everything here can be read without signing in.
+const DEFAULT_QUERY = `# What is public is read without signing in. To sign in, write under "Headers":
+#   {"authorization": "Bearer <a token from /token>"}
+# They are forgotten when the page is left.
 {
   repositories(first: 10) {
     nodes {
