@@ -32,12 +32,13 @@ export async function up(args) {
   return detach ? 0 : stayInFront(chosen, stopAsked);
 }
 
-/** Stops the organisations. */
+/** Stops the organisations; with `--reset` removes everything they kept, too. */
 export async function down(args) {
-  const { chosen } = parseOptions(args);
+  const { reset, chosen } = parseOptions(args);
   const stopped = await withLock(stateLock, async () => {
     const all = [];
     for (const organisation of chosen) all.push(await stopOrganisation(organisation));
+    if (reset) for (const organisation of chosen) await forgetOrganisation(organisation);
     return all;
   });
   if (!stopped.some(Boolean)) say('  Nothing was running.');
@@ -54,7 +55,10 @@ function parseOptions(args) {
     return { ...values, chosen: chooseOrganisations(positionals) };
   } catch (cause) {
     if (cause instanceof Refusal) throw cause;
-    throw new Refusal(`${cause.message} Use: npm run up -- [--detach] [--reset] [ORGANISATION …]`, { cause });
+    throw new Refusal(
+      `${cause.message} Use: npm run up -- [--detach] [--reset] [ORGANISATION …], or npm run down -- [--reset] [ORGANISATION …]`,
+      { cause },
+    );
   }
 }
 

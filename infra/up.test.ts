@@ -42,9 +42,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await run('down');
-  await run('up', '--reset', '--detach');
-  await run('down');
+  await run('down', '--reset');
   await rm(clone, { recursive: true });
 });
 
