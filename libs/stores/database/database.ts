@@ -90,6 +90,11 @@ export function openDatabase(url: string, { connections = 20 }: { connections?: 
     async transaction(work) {
       const client = await pool.connect();
       let broken: Error | undefined;
+      // The server may end the session between two statements; unheard, that error would end this process.
+      const onError = (error: Error): void => {
+        broken = error;
+      };
+      client.on('error', onError);
       try {
         await client.query('BEGIN');
         const value = await work({
@@ -105,6 +110,7 @@ export function openDatabase(url: string, { connections = 20 }: { connections?: 
             .catch((cause: unknown) => (broken = new Error('rollback', { cause })));
         throw error;
       } finally {
+        client.off('error', onError);
         client.release(broken);
       }
     },

@@ -1,0 +1,173 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { openDatabase } from '@dockchains/database';
+import { digestOf } from '@dockchains/oci';
+import { buildImage, createTestDatabase, startGateway, type TestGateway } from '@dockchains/testing';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import { pushImage, PushFailure } from './pusher.ts';
+import { attach, findTraceObstacle } from './strace.ts';
+import { awaitPublished, verifyPushes } from './verify.ts';
+
+const obstacle = findTraceObstacle();
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'dockchains-disk-'));
+});
+
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const countRows = async (databaseUrl: string): Promise<object> => {
+  const database = openDatabase(databaseUrl);
+  try {
+    const [row] = await database.query({
+      name: 'test-count-rows',
+      text: `SELECT (SELECT count(*) FROM blob) AS blobs, (SELECT count(*) FROM repository_blob) AS links,
+               (SELECT count(*) FROM manifest) AS manifests, (SELECT count(*) FROM tag) AS tags,
+               (SELECT count(*) FROM ledger_queue) + (SELECT count(*) FROM ledger_entry) AS records`,
+    });
+    return row ?? {};
+  } finally {
+    await database.close();
+  }
+};
+
+describe.skipIf(obstacle !== undefined)(`a disk under trace (skipped: ${obstacle ?? 'no'})`, () => {
+  test('has every blob and manifest, file and folder, before the 201 goes out', async () => {
+    const gateway = await startGateway();
+    try {
+      const token = await gateway.token(gateway.publisher, 'repository:public/app:pull,push');
+      await pushImage(gateway.url, token, 'public/app', 'warm'); // folders and caches exist from here on
+      const options = ['-e', 'trace=fsync,fdatasync,rename,renameat,renameat2,link,linkat,write,writev'];
+      const trace = await attach(gateway.pid, options, join(folder, 'trace'));
+      const image = buildImage();
+      await pushImage(gateway.url, token, 'public/app', 'traced', image);
+      const lines = joinUnfinished(await trace.stop());
+
+      const digests = [...image.blobs.map(({ descriptor }) => descriptor.digest), image.descriptor.digest];
+      let from = 0;
+      for (const digest of digests) {
+        const hex = digest.slice(digest.indexOf(':') + 1);
+        const named = lines.findIndex(
+          (line, at) => at >= from && /(rename|link)/.test(line) && line.includes(hex),
+        );
+        expect(named, `${digest} comes to its name`).toBeGreaterThan(from);
+        const synced = lines.slice(from, named).some((line) => /f(data)?sync\(\d+<[^>]*>\s*\)\s+= 0/.test(line));
+        expect(synced, `${digest} is synced before it has its name`).toBe(true);
+        const answered = lines.findIndex((line, at) => at > named && line.includes('HTTP/1.1 201'));
+        expect(answered, `${digest} is acknowledged`).toBeGreaterThan(named);
+        const folderSynced = lines
+          .slice(named, answered)
+          .some((line) => new RegExp(`fsync\\(\\d+<[^>]*/${hex.slice(0, 2)}>\\s*\\)\\s+= 0`).test(line));
+        expect(folderSynced, `the folder of ${digest} is synced before the 201`).toBe(true);
+        from = answered;
+      }
+    } finally {
+      await gateway.close();
+    }
+  });
+
+  test('that fails to sync is a clear 5xx, leaves nothing, and the same push passes afterwards', async () => {
+    const { url: databaseUrl, drop } = await createTestDatabase();
+    const gateway = await startGateway({ database: databaseUrl });
+    try {
+      const token = await gateway.token(gateway.publisher, 'repository:public/app:pull,push');
+      const first = await pushImage(gateway.url, token, 'public/app', 'before');
+      await awaitPublished(databaseUrl);
+      const before = await countRows(databaseUrl);
+      const fault = ['-e', 'trace=fsync,fdatasync', '-e', 'inject=fsync,fdatasync:error=EIO'];
+      const trace = await attach(gateway.pid, fault, join(folder, 'eio'));
+      const image = buildImage();
+      await expectClear5xx(gateway, token, image);
+      await trace.stop();
+      expect(await countRows(databaseUrl)).toEqual(before);
+      await expectAbsent(gateway, image);
+
+      const second = await pushImage(gateway.url, token, 'public/app', 'after', image);
+      await awaitPublished(databaseUrl);
+      await verifyPushes(gateway.url, databaseUrl, [first, second]);
+    } finally {
+      await gateway.close();
+      await drop();
+    }
+  });
+});
+
+const canMount = process.getuid?.() === 0 && process.platform === 'linux';
+
+test.skipIf(!canMount)(
+  'a full disk is a clear 5xx, leaves nothing, and pushes pass once there is room',
+  async () => {
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', folder]);
+    expect(mounted.status, mounted.stderr.toString()).toBe(0);
+    const { url: databaseUrl, drop } = await createTestDatabase();
+    const gateway = await startGateway({ database: databaseUrl, dataDir: folder });
+    try {
+      const token = await gateway.token(gateway.publisher, 'repository:public/app:pull,push');
+      const first = await pushImage(gateway.url, token, 'public/app', 'before');
+      await awaitPublished(databaseUrl);
+      const before = await countRows(databaseUrl);
+      const large = randomBytes(32 * 1024 * 1024);
+      const answer = await fetch(`${gateway.url}/v2/public/app/blobs/uploads/?digest=${digestOf(large)}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/octet-stream' },
+        body: new Uint8Array(large),
+      });
+      expect(answer.status).toBe(507);
+      expect(await answer.json()).toMatchObject({
+        errors: [{ message: expect.stringMatching(/space|full/i) as string }],
+      });
+      expect(await countRows(databaseUrl)).toEqual(before);
+      const second = await pushImage(gateway.url, token, 'public/app', 'after');
+      await awaitPublished(databaseUrl);
+      await verifyPushes(gateway.url, databaseUrl, [first, second]);
+    } finally {
+      await gateway.close();
+      await drop();
+      spawnSync('umount', [folder]);
+    }
+  },
+);
+
+const expectClear5xx = async (
+  gateway: TestGateway,
+  token: string,
+  image: ReturnType<typeof buildImage>,
+): Promise<void> => {
+  const refused = await pushImage(gateway.url, token, 'public/app', 'faulty', image).catch(
+    (error: unknown) => error,
+  );
+  expect(refused).toBeInstanceOf(PushFailure);
+  const { status, body } = refused as PushFailure;
+  expect(status).toBeGreaterThanOrEqual(500);
+  const { errors } = JSON.parse(body) as { errors: { code: string; message: string }[] };
+  expect(errors[0]?.message.length).toBeGreaterThan(20);
+};
+
+const expectAbsent = async (gateway: TestGateway, image: ReturnType<typeof buildImage>): Promise<void> => {
+  for (const { descriptor } of image.blobs) {
+    const answer = await fetch(`${gateway.url}/v2/public/app/blobs/${descriptor.digest}`, { method: 'HEAD' });
+    expect(answer.status).toBe(404);
+  }
+  const answer = await fetch(`${gateway.url}/v2/public/app/manifests/faulty`, { method: 'HEAD' });
+  expect(answer.status).toBe(404);
+};
+
+/** strace splits a call that another thread interrupts in two lines: put the end where the call ended. */
+function joinUnfinished(lines: readonly string[]): string[] {
+  const begun = new Map<string, string>();
+  const joined: string[] = [];
+  for (const line of lines) {
+    const thread = /^\d+/.exec(line)?.[0] ?? '';
+    const resumed = /<\.\.\. \w+ resumed>(.*)$/.exec(line);
+    if (line.endsWith('<unfinished ...>')) begun.set(thread, line.slice(0, -'<unfinished ...>'.length));
+    else if (resumed !== null) joined.push(`${begun.get(thread) ?? ''}${resumed[1] ?? ''}`);
+    else joined.push(line);
+  }
+  return joined;
+}

@@ -1,0 +1,85 @@
+import { setTimeout as after } from 'node:timers/promises';
+
+import { createDatabaseOn, startGateway, startPrivatePostgres } from '@dockchains/testing';
+import { expect } from 'vitest';
+
+import { Gate } from './gate.ts';
+import { Observer, verifyHistory } from './observer.ts';
+import { Pusher } from './pusher.ts';
+import { awaitPublished, readKeys, verifyPushes } from './verify.ts';
+
+const WORKERS = 6;
+const MAX_RUN_MS = 700;
+
+/** What a run of kills left behind. */
+export interface KillRun {
+  readonly acknowledged: number;
+  readonly checkpoints: number;
+  readonly failures: ReadonlyMap<string, number>;
+}
+
+/**
+ * Kills the gateway or PostgreSQL with SIGKILL `kills` times at random moments under concurrent pushes, bringing the
+ * victim back each time, and then checks everything that was acknowledged or served.
+ */
+export async function runKills(kills: number, seed: number): Promise<KillRun> {
+  const random = seeded(seed);
+  const postgres = await startPrivatePostgres();
+  const { url: databaseUrl } = await createDatabaseOn(postgres.url('postgres'));
+  const gateway = await startGateway({ database: databaseUrl });
+  const gate = new Gate();
+  const pusher = new Pusher(
+    {
+      url: () => gateway.url,
+      token: (repository) => gateway.token(gateway.publisher, `repository:${repository}:pull,push`),
+    },
+    gate,
+  );
+  const observer = new Observer(() => `${gateway.url}/log/public`);
+  try {
+    observer.start();
+    pusher.start(WORKERS);
+    for (let kill = 0; kill < kills; kill += 1) {
+      // The moment of the kill is what is random here; nothing is waited for.
+      await after(random() * MAX_RUN_MS);
+      gate.shut();
+      if (random() < 0.5) {
+        await gateway.kill9();
+        await gateway.restart();
+      } else {
+        await postgres.kill9();
+        await postgres.start();
+        try { await expect.poll(() => isReady(gateway.url), { timeout: 15_000, interval: 20 }).toBe(true); } catch (e) { (await import('node:fs')).writeFileSync('/tmp/gw.log', gateway.logs() + await fetch(gateway.url+'/readyz').then(r=>r.text()).catch(String)); throw e; }
+      }
+      gate.open();
+    }
+    await pusher.stop();
+    await awaitPublished(databaseUrl);
+    await observer.stop();
+    const { verifierKey } = await readKeys(gateway.url);
+    await verifyPushes(gateway.url, databaseUrl, pusher.acknowledged);
+    const checkpoints = await verifyHistory(observer.notes, `${gateway.url}/log/public`, verifierKey);
+    return { acknowledged: pusher.acknowledged.length, checkpoints, failures: pusher.failures };
+  } finally {
+    gate.open();
+    await observer.stop();
+    await pusher.stop();
+    await gateway.close();
+    await postgres.remove();
+  }
+}
+
+const isReady = async (url: string): Promise<boolean> =>
+  (await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined))?.status ===
+  200;
+
+/** Numbers in [0, 1) that follow from the seed (mulberry32), so that a failing run can be had again. */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

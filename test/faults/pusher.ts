@@ -1,0 +1,124 @@
+import { buildImage, type BuiltManifest } from '@dockchains/testing';
+
+import type { Gate } from './gate.ts';
+
+/** A push that the gateway has answered with 201. */
+export interface AcknowledgedPush {
+  readonly repository: string;
+  readonly tag: string;
+  readonly image: BuiltManifest;
+  readonly recordId: string;
+  readonly receipt: string;
+}
+
+/** Where and as whom to push. `url` is asked for each request: a restarted gateway may listen elsewhere. */
+export interface PushTarget {
+  readonly url: () => string;
+  readonly token: (repository: string) => Promise<string>;
+}
+
+const TOKEN_REUSE_MS = 120_000;
+const REQUEST_TIMEOUT_MS = 20_000;
+
+/** Pushes small images from several workers until stopped, and remembers which were acknowledged. */
+export class Pusher {
+  readonly acknowledged: AcknowledgedPush[] = [];
+  /** What went wrong, by status or error name: kills make failures, these must be of kinds one expects. */
+  readonly failures = new Map<string, number>();
+  readonly #target: PushTarget;
+  readonly #gate: Gate;
+  readonly #workers: Promise<void>[] = [];
+  #stopped = false;
+
+  constructor(target: PushTarget, gate: Gate) {
+    this.#target = target;
+    this.#gate = gate;
+  }
+
+  start(workers: number): void {
+    for (let worker = 0; worker < workers; worker += 1) this.#workers.push(this.#run(`public/app${worker}`));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all(this.#workers);
+  }
+
+  async #run(repository: string): Promise<void> {
+    let token: { text: string; until: number } | undefined;
+    for (let count = 0; !this.#stopped; count += 1) {
+      try {
+        if (token === undefined || token.until < Date.now()) {
+          token = { text: await this.#target.token(repository), until: Date.now() + TOKEN_REUSE_MS };
+        }
+        this.acknowledged.push(await pushImage(this.#target.url(), token.text, repository, `t${count}`));
+      } catch (error) {
+        const kind = error instanceof PushFailure ? `status ${error.status}` : String(error).slice(0, 60);
+        this.failures.set(kind, (this.failures.get(kind) ?? 0) + 1);
+        await this.#gate.passed();
+      }
+    }
+  }
+}
+
+/** A push that was answered with something else than success. */
+export class PushFailure extends Error {
+  readonly status: number;
+  readonly body: string;
+  readonly retryAfter: string | null;
+
+  constructor(what: string, status: number, body: string, retryAfter: string | null) {
+    super(`${what} was answered ${status}: ${body.slice(0, 300)}`);
+    this.status = status;
+    this.body = body;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** Pushes a new small image under a tag, as a client would. @throws PushFailure */
+export async function pushImage(
+  url: string,
+  token: string,
+  repository: string,
+  tag: string,
+  image: BuiltManifest = buildImage(),
+): Promise<AcknowledgedPush> {
+  for (const { descriptor, bytes } of image.blobs) {
+    await send(`${url}/v2/${repository}/blobs/uploads/?digest=${descriptor.digest}`, 'POST', token, bytes, {
+      'content-type': 'application/octet-stream',
+    });
+  }
+  const answer = await send(`${url}/v2/${repository}/manifests/${tag}`, 'PUT', token, image.bytes, {
+    'content-type': image.descriptor.mediaType,
+  });
+  return {
+    repository,
+    tag,
+    image,
+    recordId: answer.headers.get('dockchains-record') ?? '',
+    receipt: answer.headers.get('dockchains-receipt') ?? '',
+  };
+}
+
+const send = async (
+  url: string,
+  method: string,
+  token: string,
+  body: Buffer,
+  headers: Record<string, string>,
+): Promise<Response> => {
+  const answer = await fetch(url, {
+    method,
+    body: new Uint8Array(body),
+    headers: { ...headers, authorization: `Bearer ${token}` },
+    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+  });
+  const text = await answer.text();
+  if (answer.status === 201) return answer;
+  throw new PushFailure(
+    `${method} ${new URL(url).pathname}`,
+    answer.status,
+    text,
+    answer.headers.get('retry-after'),
+  );
+};
