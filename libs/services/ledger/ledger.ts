@@ -7,7 +7,7 @@ import { enqueue, type Appended } from './append.ts';
 import { beginLedger } from './begin.ts';
 import type { LedgerContext, LedgerDeps } from './context.ts';
 import { LedgerError } from './errors.ts';
-import { findPublishedHead } from './heads.ts';
+import { findPublishedHead, type KeptHead } from './heads.ts';
 import { findEntries, proveEntry, readEntries, type FoundEntry, type IndexedEntry } from './reads.ts';
 import { Sequencer } from './sequencer.ts';
 import { readBundle, readTile, type TileCache } from './tiles.ts';
@@ -83,11 +83,13 @@ export async function openLedger(deps: LedgerDeps): Promise<Ledger> {
   const sequencer = new Sequencer(context);
   await sequencer.start();
 
-  const published = async (): Promise<{ size: bigint; note: string }> => {
+  // What was shown once is never taken back, also while a database put back to an earlier state is not yet recovered.
+  let newest: KeptHead | undefined;
+  const published = async (): Promise<KeptHead> => {
     const head = await findPublishedHead(deps.database, context.ledgerId);
-    if (head === undefined)
-      throw new LedgerError('CONTRADICTION', `${deps.origin} has no published checkpoint.`);
-    return head;
+    if (head !== undefined && (newest === undefined || head.size >= newest.size)) newest = head;
+    if (newest !== undefined) return newest;
+    throw new LedgerError('CONTRADICTION', `${deps.origin} has no published checkpoint.`);
   };
 
   return {
