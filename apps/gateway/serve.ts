@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import type { Config } from './config.ts';
 import { listen } from './listener.ts';
 import { openServer } from './server.ts';
-import { openServices, type Services } from './services.ts';
+import { openServices, type CommitObserver, type Services } from './services.ts';
 
 // Whoever stops us kills after 30 seconds.
 const DRAIN_MS = 25_000;
@@ -13,12 +13,12 @@ const SWEEP_MS = 3_600_000;
 const IDLE_CHECK_MS = 50;
 
 /** Runs the gateway until SIGTERM or SIGINT, then ends what is under way and returns. */
-export async function serve(config: Config): Promise<void> {
+export async function serve(config: Config, observer: CommitObserver = {}): Promise<void> {
   const stopped = nextSignal();
   const log = pino({ level: config.logLevel });
   const { server: listener, address } = await listen(config.listen);
   const publicUrl = config.publicUrl ?? `http://${address}`;
-  const services = await openServices(config, { log, publicUrl });
+  const services = await openServices(config, { log, publicUrl, ...observer });
   const server = await openServer(listener, services);
   const sweeper = startSweeping(services);
   log.info({ address, organisation: config.organisation, publicUrl }, 'listening');

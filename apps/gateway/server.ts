@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 
 import { registerGraphql } from '@dockchains/graphql';
 import fastify, { type FastifyInstance, LogController } from 'fastify';
@@ -20,6 +20,7 @@ declare module 'fastify' {
 }
 
 const MAX_PARAMETER = 2048;
+const DISCARD_MS = 10_000;
 
 /** Makes the HTTP server over `listener`, which accepts connections already, and waits until all routes are there. */
 export async function openServer(listener: Server, deps: GatewayDeps): Promise<FastifyInstance> {
@@ -53,6 +54,7 @@ function addErrors(server: FastifyInstance, { access }: GatewayDeps): void {
   server.setErrorHandler(async (error, request, reply) => {
     const answer = toHttpError(error, { access, requestId: request.id });
     if (answer.isFault) request.log.error({ err: error, requestId: request.id }, 'request failed');
+    discardBody(request.raw);
     return reply
       .code(answer.status)
       .headers({ ...answer.headers, 'content-type': 'application/json' })
@@ -65,6 +67,19 @@ function addErrors(server: FastifyInstance, { access }: GatewayDeps): void {
       .header('content-type', 'application/json')
       .send(encodeHttpError({ ...answer, status: 404, headers: {}, isFault: false }));
   });
+}
+
+/**
+ * Reads the rest of a refused request's body into nothing: a client that is still sending would not see the answer
+ * otherwise, and its connection would stay busy. One that sends for too long is cut off.
+ */
+function discardBody(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return;
+  const deadline = setTimeout(() => request.socket.destroy(), DISCARD_MS).unref();
+  request.once('close', () => {
+    clearTimeout(deadline);
+  });
+  request.resume();
 }
 
 function addObservation(server: FastifyInstance, { metrics }: GatewayDeps): void {

@@ -6,7 +6,7 @@ import { createAccess } from '@dockchains/access';
 import { openFileBlobStore, openFileTileStore } from '@dockchains/blobs';
 import { migrate, openDatabase } from '@dockchains/database';
 import { hasInception, openKey } from '@dockchains/keys';
-import { openLedger } from '@dockchains/ledger';
+import { openLedger, type LedgerDeps } from '@dockchains/ledger';
 import { createRegistry, openReplay } from '@dockchains/registry';
 import { createNoteSigner, encodePolicy, NO_QUORUM, parseOrigin } from '@dockchains/tlog';
 import type { FastifyBaseLogger } from 'fastify';
@@ -14,6 +14,9 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from './config.ts';
 import type { GatewayDeps } from './deps.ts';
 import { openMetrics } from './metrics.ts';
+
+/** Who hears of the ledger's commit protocol, step by step. */
+export type CommitObserver = Pick<LedgerDeps, 'onStep'>;
 
 /** The opened stores and services of one gateway. */
 export interface Services extends GatewayDeps {
@@ -27,7 +30,7 @@ export interface Services extends GatewayDeps {
  */
 export async function openServices(
   config: Config,
-  { log, publicUrl }: { log: FastifyBaseLogger; publicUrl: string },
+  { log, publicUrl, ...observer }: { log: FastifyBaseLogger; publicUrl: string } & CommitObserver,
 ): Promise<Services> {
   const { organisation, keysDirectory, checkpointIntervalMs } = config;
   const clock = (): Date => new Date();
@@ -54,6 +57,7 @@ export async function openServices(
     const ledger = await openLedger({
       ...{ database, tiles, keysDirectory, origin, signer, clock, checkpointIntervalMs, log },
       replay: openReplay(blobs),
+      ...observer,
     });
     const stores = { database, blobs, access, ledger };
     const registry = createRegistry({ ...stores, receiptKey, organisation, clock, randomBytes });
