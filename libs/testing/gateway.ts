@@ -24,6 +24,8 @@ export interface GatewayOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Folder of blobs and keys that the test keeps; without it a fresh one is made, and removed by `close`. */
   readonly dataDir?: string;
+  /** The program, instead of the gateway's own. */
+  readonly main?: string;
 }
 
 /** A gateway as a process of its own. */
@@ -93,7 +95,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   });
 
   await seed(environment('127.0.0.1:0'));
-  let child = launch(environment('127.0.0.1:0'), output);
+  let child = launch(options.main ?? MAIN, environment('127.0.0.1:0'), output);
   const host = await addressOf(child, output);
   const url = `http://${host}`;
 
@@ -117,7 +119,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     stop: () => end('SIGTERM'),
     kill9: () => end('SIGKILL'),
     async restart() {
-      child = launch(environment(host), output);
+      child = launch(options.main ?? MAIN, environment(host), output);
       await addressOf(child, output);
     },
     async close() {
@@ -139,8 +141,8 @@ async function seed(env: NodeJS.ProcessEnv): Promise<void> {
   if (child.exitCode !== 0) throw new Error(`The gateway could not be seeded: ${printed}`);
 }
 
-function launch(env: NodeJS.ProcessEnv, output: string[]): ChildProcess {
-  const child = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+function launch(main: string, env: NodeJS.ProcessEnv, output: string[]): ChildProcess {
+  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   child.once('exit', () => running.delete(child));
   for (const stream of [child.stdout, child.stderr]) {

@@ -57,7 +57,9 @@ describe.skipIf(obstacle !== undefined)(`a disk under trace (skipped: ${obstacle
           (line, at) => at >= from && /(rename|link)/.test(line) && line.includes(hex),
         );
         expect(named, `${digest} comes to its name`).toBeGreaterThan(from);
-        const synced = lines.slice(from, named).some((line) => /f(data)?sync\(\d+<[^>]*>\s*\)\s+= 0/.test(line));
+        const synced = lines
+          .slice(from, named)
+          .some((line) => /f(data)?sync\(\d+<[^>]*>\s*\)\s+= 0/.test(line));
         expect(synced, `${digest} is synced before it has its name`).toBe(true);
         const answered = lines.findIndex((line, at) => at > named && line.includes('HTTP/1.1 201'));
         expect(answered, `${digest} is acknowledged`).toBeGreaterThan(named);
@@ -73,7 +75,8 @@ describe.skipIf(obstacle !== undefined)(`a disk under trace (skipped: ${obstacle
   });
 
   test('that fails to sync is a clear 5xx, leaves nothing, and the same push passes afterwards', async () => {
-    const { url: databaseUrl, drop } = await createTestDatabase();
+    const database = await createTestDatabase();
+    const databaseUrl = database.url;
     const gateway = await startGateway({ database: databaseUrl });
     try {
       const token = await gateway.token(gateway.publisher, 'repository:public/app:pull,push');
@@ -93,7 +96,7 @@ describe.skipIf(obstacle !== undefined)(`a disk under trace (skipped: ${obstacle
       await verifyPushes(gateway.url, databaseUrl, [first, second]);
     } finally {
       await gateway.close();
-      await drop();
+      await database.drop();
     }
   });
 });
@@ -105,7 +108,8 @@ test.skipIf(!canMount)(
   async () => {
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', folder]);
     expect(mounted.status, mounted.stderr.toString()).toBe(0);
-    const { url: databaseUrl, drop } = await createTestDatabase();
+    const database = await createTestDatabase();
+    const databaseUrl = database.url;
     const gateway = await startGateway({ database: databaseUrl, dataDir: folder });
     try {
       const token = await gateway.token(gateway.publisher, 'repository:public/app:pull,push');
@@ -128,7 +132,7 @@ test.skipIf(!canMount)(
       await verifyPushes(gateway.url, databaseUrl, [first, second]);
     } finally {
       await gateway.close();
-      await drop();
+      await database.drop();
       spawnSync('umount', [folder]);
     }
   },

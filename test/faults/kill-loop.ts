@@ -9,7 +9,8 @@ import { Pusher } from './pusher.ts';
 import { awaitPublished, readKeys, verifyPushes } from './verify.ts';
 
 const WORKERS = 6;
-const MAX_RUN_MS = 700;
+const PUSHES_BETWEEN_KILLS = 8;
+const MAX_DELAY_MS = 300;
 
 /** What a run of kills left behind. */
 export interface KillRun {
@@ -40,8 +41,12 @@ export async function runKills(kills: number, seed: number): Promise<KillRun> {
     observer.start();
     pusher.start(WORKERS);
     for (let kill = 0; kill < kills; kill += 1) {
+      const before = pusher.acknowledged.length;
+      await expect
+        .poll(() => pusher.acknowledged.length, { timeout: 60_000, interval: 5 })
+        .toBeGreaterThanOrEqual(before + PUSHES_BETWEEN_KILLS);
       // The moment of the kill is what is random here; nothing is waited for.
-      await after(random() * MAX_RUN_MS);
+      await after(random() * MAX_DELAY_MS);
       gate.shut();
       if (random() < 0.5) {
         await gateway.kill9();
@@ -49,7 +54,7 @@ export async function runKills(kills: number, seed: number): Promise<KillRun> {
       } else {
         await postgres.kill9();
         await postgres.start();
-        try { await expect.poll(() => isReady(gateway.url), { timeout: 15_000, interval: 20 }).toBe(true); } catch (e) { (await import('node:fs')).writeFileSync('/tmp/gw.log', gateway.logs() + await fetch(gateway.url+'/readyz').then(r=>r.text()).catch(String)); throw e; }
+        await expect.poll(() => isReady(gateway.url), { timeout: 30_000, interval: 20 }).toBe(true);
       }
       gate.open();
     }

@@ -32,9 +32,9 @@ export class Observer {
   }
 
   async #watch(): Promise<void> {
+    const ticks = setInterval(POLL_MS, undefined, { signal: this.#stop.signal })[Symbol.asyncIterator]();
     try {
-      for await (const _ of setInterval(POLL_MS, undefined, { signal: this.#stop.signal }))
-        await this.#look();
+      while (!(await ticks.next()).done) await this.#look();
     } catch (error) {
       if (!this.#stop.signal.aborted) throw error;
     }

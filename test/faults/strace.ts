@@ -28,7 +28,7 @@ export async function attach(pid: number, options: readonly string[], output: st
     let said = '';
     strace.stderr?.on('data', (chunk: Buffer) => {
       said += chunk.toString();
-      if (/attached/.test(said)) resolve();
+      if (said.includes('attached')) resolve();
     });
     strace.once('exit', () => {
       reject(new Error(`strace ended: ${said}`));
