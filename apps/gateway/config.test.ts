@@ -63,6 +63,13 @@ test('lists every mistake at once', async () => {
   expect(problems).toHaveLength(6);
 });
 
+test.each(['10.0.0.0/33', '10.0.0', 'proxy', '::1/129', '10.0.0.1/8/8'])(
+  'takes no network %s',
+  async (network) => {
+    expect(await problemsOf({ ...GOOD, DOCKCHAINS_TRUSTED_PROXIES: network })).toHaveLength(1);
+  },
+);
+
 test('never repeats a value, which may be a secret', async () => {
   const problems = await problemsOf({ ...GOOD, DOCKCHAINS_DATABASE_URL: 'mysql://root:hunter2@db' });
   expect(problems).toHaveLength(1);

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 
 import { z } from 'zod';
 
@@ -60,6 +61,12 @@ const urlSchema = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+const isNetwork = (text: string): boolean => {
+  const [address = '', bits = '0', ...rest] = text.split('/');
+  const maxBits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= maxBits;
+};
+
 const databaseSchema = z
   .string()
   .refine(
@@ -84,7 +91,7 @@ const schema = z.object({
         .filter((part) => part !== ''),
     )
     .refine(
-      (parts) => parts.every((part) => /^[0-9a-fA-F:.]+(?:\/\d{1,3})?$/.test(part)),
+      (parts) => parts.every(isNetwork),
       'must be addresses or networks such as 10.0.0.0/8, separated by commas',
     ),
   INSECURE: z.enum(['0', '1'], 'must be 0 or 1').default('0'),

@@ -13,6 +13,7 @@ const KEEP_ALIVE_MS = 75_000;
 const HEADERS_MS = 60_000;
 // A layer may take an hour, but not a connection on which nothing moves.
 const IDLE_MS = 300_000;
+const MAX_CONNECTIONS = 10_000;
 
 /**
  * Binds the address before anything else is opened: a port in use stops the start at once, and the free port that a test
@@ -25,6 +26,7 @@ export async function listen({ host, port }: { host: string; port: number }): Pr
     keepAliveTimeout: KEEP_ALIVE_MS,
   });
   server.timeout = IDLE_MS;
+  server.maxConnections = MAX_CONNECTIONS;
   server.on('request', (_request, response: ServerResponse) => {
     response.writeHead(503, { 'retry-after': '1', connection: 'close' }).end();
   });

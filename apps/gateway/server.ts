@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 
 import { registerGraphql } from '@dockchains/graphql';
@@ -28,6 +29,7 @@ export async function openServer(listener: Server, deps: GatewayDeps): Promise<F
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
+    genReqId: () => randomUUID(),
     trustProxy: deps.config.trustedProxies.length === 0 ? false : [...deps.config.trustedProxies],
     routerOptions: { maxParamLength: MAX_PARAMETER },
     serverFactory: (handler) => {

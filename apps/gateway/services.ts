@@ -1,5 +1,5 @@
 import { createPublicKey, randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { createAccess } from '@dockchains/access';
@@ -47,7 +47,7 @@ export async function openServices(
     logs: [{ key: signer.verifierKey, url: `${publicUrl}/log/public` }],
     ...{ witnesses: [], groups: [], quorum: NO_QUORUM },
   };
-  await writeFile(join(keysDirectory, 'trust.policy'), encodePolicy(policy));
+  await replaceFile(join(keysDirectory, 'trust.policy'), encodePolicy(policy));
 
   const blobs = await openFileBlobStore(config.blobs);
   const tiles = await openFileTileStore(config.blobs);
@@ -74,4 +74,10 @@ export async function openServices(
     await database.close();
     throw error;
   }
+}
+
+/** Readers see the old text or the new one, never half. */
+async function replaceFile(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text);
+  await rename(`${path}.new`, path);
 }

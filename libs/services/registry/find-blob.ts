@@ -2,7 +2,7 @@ import { type Queryable, shareLookups, type Statement } from '@dockchains/databa
 import type { Digest, RepositoryName } from '@dockchains/oci';
 
 /** What a blob's digest leads to in a repository; `size` in bytes, undefined if the blob is not linked there. */
-export interface FoundBlob {
+interface FoundBlob {
   readonly repositoryId: number | undefined;
   readonly size: number | undefined;
 }

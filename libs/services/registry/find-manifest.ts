@@ -15,7 +15,7 @@ export interface ManifestRow {
 }
 
 /** What a reference leads to: `repository` undefined if there is none of the name, `manifest` likewise. */
-export interface FoundManifest {
+interface FoundManifest {
   readonly repositoryId: number | undefined;
   readonly manifest: ManifestRow | undefined;
 }

@@ -56,8 +56,8 @@ export async function receiveChunk(
         cause: error,
       });
     }
-    // Without the lock nothing may be counted any more: another request may be writing.
-    if (error.code !== 'SOURCE_FAILED' || lost?.aborted === true) throw error;
+    if (error.code !== 'SOURCE_FAILED') throw error;
+    if (lost?.aborted === true) throw lockLost(error);
     return { total: received + error.received, failure: error };
   }
 }
@@ -82,4 +82,16 @@ export function brokenOff({ total, failure }: Received): OciError {
     cause: failure,
     detail: { received: total },
   });
+}
+
+/** Without the lock nothing is counted any more: another request may be writing. */
+function lockLost(cause: BlobStoreError): OciError {
+  return new OciError(
+    'BLOB_UPLOAD_INVALID',
+    'The database was away for a moment: ask for the upload’s state.',
+    {
+      status: 503,
+      cause,
+    },
+  );
 }

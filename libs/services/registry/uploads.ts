@@ -9,7 +9,7 @@ import { uploadUnknown } from './unknown.ts';
 export interface UploadRequest {
   readonly principal: Principal;
   readonly repository: RepositoryName;
-  /** As {@link isUploadId} takes it. */
+  /** As the client sent it. */
   readonly id: string;
 }
 
@@ -77,6 +77,7 @@ export async function withUpload<T>(
   request: UploadRequest,
   work: (upload: Upload, lost: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  if (!isUploadId(request.id)) throw uploadUnknown();
   const lock = await deps.database.tryLock(lockKey(request.id));
   if (lock === undefined) {
     throw new OciError(
