@@ -1,4 +1,4 @@
-import type { EvidenceSubject, VerifiedEvidence } from '@dockchains/client';
+import { ClientError, type EvidenceSubject, type VerifiedEvidence, verifyEvidence } from '@dockchains/client';
 
 import { CliError } from './errors.ts';
 import { localName, type Target } from './reference.ts';
@@ -19,6 +19,25 @@ export function subjectOf(
     'USAGE',
     `${registry} is not the registry of an organisation that is known here, so nothing says whose ledger must speak. Write the organisation's name for it, like acme.example/${repository}, or run "dockchains login ${registry}".`,
   );
+}
+
+/**
+ * Verifies a bundle under the policy that was found.
+ * @throws CliError VERIFICATION_FAILED, with the policy's path: what fails may be it that is old
+ */
+export function verifyUnder(
+  { policy, path }: Trust,
+  bundle: string | Uint8Array,
+  subject: EvidenceSubject,
+): VerifiedEvidence {
+  try {
+    return verifyEvidence(bundle, { policy, subject });
+  } catch (cause) {
+    if (!(cause instanceof ClientError)) throw cause;
+    throw new CliError('VERIFICATION_FAILED', `Not verified, by the policy ${path}. ${cause.message}`, {
+      cause,
+    });
+  }
 }
 
 /** Lines that say who vouches for it: the log, the witnesses, and the file by which they are believed. */

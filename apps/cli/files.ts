@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import { CliError } from './errors.ts';
@@ -45,7 +45,9 @@ export async function findFile(path: string, maxBytes: number): Promise<Buffer |
  * Writes a file whole or not at all, durably, creating its folder.
  * @throws CliError USAGE if it can't be written
  */
-export async function writeFileAtomically(path: string, content: string, mode = 0o644): Promise<void> {
+export async function writeFileAtomically(named: string, content: string, mode = 0o644): Promise<void> {
+  // What a link leads to is replaced, not the link.
+  const path = await realpath(named).catch(() => named);
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });

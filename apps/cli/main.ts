@@ -21,7 +21,9 @@ try {
     ask: askOnTerminal,
   });
 } catch (error) {
-  // Nothing that a command foresees: a fault of the program itself, which must not look like a verdict.
-  process.stderr.write(`dockchains: something went wrong that should not: ${String(error)}\n`);
+  // Nothing that a command foresees: a fault of the program itself, which must not look like a verdict (sysexits.h, EX_SOFTWARE).
+  process.stderr.write(
+    `dockchains: something went wrong that never should; please report it: ${String(error)}\n`,
+  );
   process.exitCode = 70;
 }

@@ -1,3 +1,4 @@
+import { printable } from '@dockchains/client';
 import { Command, CommanderError } from 'commander';
 
 import type { CommandContext, Register } from './command.ts';
@@ -23,6 +24,8 @@ const COMMANDS: readonly Register[] = [
   registerStatus,
 ];
 
+const MAX_LINE = 8192;
+
 const MANUAL = `
 Exit codes: 0 good, 1 verification failed (or nothing there to verify), 2 usage, 3 unreachable, 4 denied.
 
@@ -41,7 +44,7 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
       (action) =>
       async (...parameters) => {
         const outcome = await action(...parameters);
-        io.stdout.write(`${asJson ? JSON.stringify(outcome.json) : outcome.text}\n`);
+        io.stdout.write(`${asJson ? JSON.stringify(outcome.json) : printableLines(outcome.text)}\n`);
         exitCode = outcome.exitCode ?? 0;
       },
   };
@@ -90,5 +93,13 @@ function toFailure(error: unknown): Failure | undefined {
 function report({ code, message, exitCode }: Failure, asJson: boolean, { stdout, stderr }: Io): void {
   if (exitCode === 0) return;
   if (asJson) stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
-  else if (message !== '') stderr.write(`dockchains: ${message}\n`);
+  else if (message !== '') stderr.write(`dockchains: ${printableLines(message)}\n`);
+}
+
+/** What peers wrote stands in texts and messages alike: none of it may speak to the terminal. */
+function printableLines(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => printable(line, MAX_LINE))
+    .join('\n');
 }

@@ -8,6 +8,7 @@ import {
 } from '@dockchains/client';
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { CliError } from './errors.ts';
 import type { Io } from './io.ts';
 import { startProgress } from './progress.ts';
 
@@ -19,6 +20,7 @@ export type ProvedArtifact = {
 };
 
 const POLL_MS = 250;
+const MAX_WAIT_SECONDS = 3600;
 
 /**
  * Gets what a reference names now with the proof of its record, waiting at most `waitSeconds` for the ledger to publish
@@ -55,10 +57,12 @@ export async function getProved(
   }
 }
 
-/** Reads a `--wait` option. */
-export function parseSeconds(text: string | undefined): number {
-  return Math.min(Math.max(Number(text ?? DEFAULT_WAIT_SECONDS) || 0, 0), MAX_WAIT_SECONDS);
+/**
+ * Reads a `--wait` option: 0 to 3,600 seconds.
+ * @throws CliError USAGE
+ */
+export function parseSeconds(text: string): number {
+  const seconds = /^[0-9]{1,4}$/.test(text) ? Number(text) : Infinity;
+  if (seconds <= MAX_WAIT_SECONDS) return seconds;
+  throw new CliError('USAGE', `--wait takes 0 to ${MAX_WAIT_SECONDS} seconds, not "${text.slice(0, 20)}".`);
 }
-
-const DEFAULT_WAIT_SECONDS = 30;
-const MAX_WAIT_SECONDS = 3600;

@@ -19,6 +19,10 @@ export async function askOnTerminal(
     output: secret ? output : process.stderr,
     terminal: true,
   });
+  lines.once('SIGINT', () => {
+    lines.close(); // which gives the terminal back as it was
+    process.kill(process.pid, 'SIGINT');
+  });
   try {
     return await lines.question('');
   } finally {

@@ -31,12 +31,17 @@ const MAX_ERROR_BYTES = 64 * 1024;
  */
 export async function send(fetch: Fetch, request: BoundedRequest): Promise<BoundedResponse> {
   const { url, method = 'GET', headers = {}, body, timeoutMs = TIMEOUT_MS } = request;
+  // Not AbortSignal.timeout: it would hold on to the answer until the time is over, however early the answer came.
+  const controller = new AbortController();
+  const timer = setTimeout(() => {
+    controller.abort();
+  }, timeoutMs);
   try {
     const response = await fetch(url, {
       method,
       headers,
       ...(body !== undefined && { body }),
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: controller.signal,
     });
     // An error's text may be longer than the answer that was hoped for.
     const maxBytes = response.ok ? request.maxBytes : Math.max(request.maxBytes, MAX_ERROR_BYTES);
@@ -46,7 +51,12 @@ export async function send(fetch: Fetch, request: BoundedRequest): Promise<Bound
       bytes: await readBounded(response, maxBytes, url),
     };
   } catch (cause) {
-    throw toClientError(cause, url, timeoutMs);
+    if (!controller.signal.aborted) throw toClientError(cause, url);
+    throw new ClientError('TIMEOUT', `${printable(url)} did not answer within ${timeoutMs / 1000} s.`, {
+      cause,
+    });
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -107,13 +117,8 @@ async function readBounded(response: Response, maxBytes: number, url: string): P
   return Buffer.concat(chunks, length);
 }
 
-function toClientError(cause: unknown, url: string, timeoutMs: number): ClientError {
+function toClientError(cause: unknown, url: string): ClientError {
   if (cause instanceof ClientError) return cause;
-  if (cause instanceof Error && cause.name === 'TimeoutError') {
-    return new ClientError('TIMEOUT', `${printable(url)} did not answer within ${timeoutMs / 1000} s.`, {
-      cause,
-    });
-  }
   return new ClientError(
     'UNREACHABLE',
     `${printable(url)} can't be reached (${reasonOf(cause)}). Is the gateway running, and the address right?`,

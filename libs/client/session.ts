@@ -7,7 +7,6 @@ const MAX_ROOT_BYTES = 64 * 1024;
 export type Session = {
   /** The gateway's root, without a slash at the end. */
   readonly url: string;
-  readonly fetch: Fetch;
   /**
    * Sends a request, answers a bearer challenge once, and gives a 2xx.
    * @throws ClientError of every code
@@ -43,7 +42,6 @@ export function openSession({ url, credentials, fetch = globalThis.fetch }: Sess
 
   return {
     url: root,
-    fetch,
     request: async ({ path, scope, ...request }) => {
       const whole = { ...request, url: `${root}${path}` };
       if (scope !== undefined && credentials !== undefined) {

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 
-import { getOrganisation, verifyEvidence } from '@dockchains/client';
+import { getOrganisation } from '@dockchains/client';
 
 import { commandOf, type Register } from '../command.ts';
-import { bundleName, evidenceJson, signersText, subjectOf } from '../evidence.ts';
+import { bundleName, evidenceJson, signersText, subjectOf, verifyUnder } from '../evidence.ts';
 import { writeFileAtomically } from '../files.ts';
 import { openGateway } from '../gateway.ts';
 import type { Io } from '../io.ts';
@@ -13,7 +13,7 @@ import { getProved, parseSeconds } from '../records.ts';
 import { localName, parseTarget } from '../reference.ts';
 import { readTrust } from '../trust.ts';
 
-type ProveOptions = { readonly output?: string; readonly policy?: string; readonly wait?: string };
+type ProveOptions = { readonly output?: string; readonly policy?: string; readonly wait: string };
 
 /** `dockchains prove`: writes the evidence for a reference into a file that can be verified without any gateway. */
 export const registerProve: Register = (parent, { io, print }) => {
@@ -38,7 +38,7 @@ async function prove(io: Io, reference: string, options: ProveOptions): Promise<
   const name = target.organisation?.name ?? (await getOrganisation(io.fetch, target.url)).name;
   const waitSeconds = parseSeconds(options.wait);
   const { proof } = await getProved(io, session, { reference: localName(target), waitSeconds });
-  const verified = verifyEvidence(proof, { policy: trust.policy, subject: subjectOf(target, name) });
+  const verified = verifyUnder(trust, proof, subjectOf(target, name));
 
   const path = resolve(io.cwd, options.output ?? bundleName(target));
   await writeFileAtomically(path, proof);

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
 
-import { getManifest, getOrganisation, MAX_EVIDENCE_BYTES, verifyEvidence } from '@dockchains/client';
+import { getManifest, getOrganisation, MAX_EVIDENCE_BYTES } from '@dockchains/client';
 
 import { commandOf, type Register } from '../command.ts';
 import { CliError } from '../errors.ts';
-import { evidenceJson, signersText, subjectOf } from '../evidence.ts';
+import { evidenceJson, signersText, subjectOf, verifyUnder } from '../evidence.ts';
 import { findFile } from '../files.ts';
 import { openGateway } from '../gateway.ts';
 import type { Io } from '../io.ts';
@@ -14,7 +14,7 @@ import { getProved, parseSeconds } from '../records.ts';
 import { localName, parseTarget, type Target } from '../reference.ts';
 import { readTrust, type Trust } from '../trust.ts';
 
-type VerifyOptions = { readonly bundle?: string; readonly policy?: string; readonly wait?: string };
+type VerifyOptions = { readonly bundle?: string; readonly policy?: string; readonly wait: string };
 
 /** `dockchains verify`: checks what a ledger says of an image, with a bundle alone or against the gateway. */
 export const registerVerify: Register = (parent, { io, print }) => {
@@ -47,7 +47,7 @@ async function verifyOffline(
   const bytes = await findFile(resolve(io.cwd, bundle), MAX_EVIDENCE_BYTES);
   if (bytes === undefined)
     throw new CliError('USAGE', `There is no file ${bundle}. "dockchains prove" writes one.`);
-  const verified = verifyEvidence(bytes, { policy: trust.policy, subject: subjectOf(target) });
+  const verified = verifyUnder(trust, bytes, subjectOf(target));
   return {
     text: `Verified: ${verified.statement}.\n${signersText(verified, trust)}`,
     json: { ...evidenceJson(verified, trust), checkedOnline: false },
@@ -68,7 +68,7 @@ async function verifyOnline(
   const { digest } = await getManifest(session, target.repository, target.current);
   const asOf = io.clock().toISOString();
 
-  const verified = verifyEvidence(proof, { policy: trust.policy, subject: subjectOf(asked, name) });
+  const verified = verifyUnder(trust, proof, subjectOf(asked, name));
   if (target.digest !== undefined && digest !== target.digest) {
     throw notAsAsked(
       `The tag has moved: ${localName(asked)} is ${digest} now (as of ${asOf}), not ${target.digest}.`,
