@@ -7,15 +7,19 @@ import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const NEEDED = 24;
+// An audit of any length needs a few MiB at a time; without a bound V8 lets its garbage grow with the log.
+const HEAP_BOUND = '--max-old-space-size=128';
 
-if (Number(process.versions.node.split('.')[0]) >= NEEDED) {
+const isNewEnough = Number(process.versions.node.split('.')[0]) >= NEEDED;
+if (isNewEnough && process.env.DOCKCHAINS_CLI_REEXECUTED !== undefined) {
   await import('./main.ts');
 } else {
   const pinned = fileURLToPath(
     new URL(`../../node_modules/node-${process.platform}-${process.arch}/bin/node`, import.meta.url),
   );
-  if (existsSync(pinned) && process.env.DOCKCHAINS_CLI_REEXECUTED === undefined) {
-    reexecute(pinned);
+  const node = isNewEnough ? process.execPath : pinned;
+  if (existsSync(node) && process.env.DOCKCHAINS_CLI_REEXECUTED === undefined) {
+    reexecute(node);
   } else {
     process.stderr.write(
       `dockchains needs Node ${NEEDED}; this is ${process.version}. Run "npm run up" once in the clone (it installs the pinned one), or install Node ${NEEDED}.\n`,
@@ -25,7 +29,7 @@ if (Number(process.versions.node.split('.')[0]) >= NEEDED) {
 }
 
 function reexecute(node) {
-  const child = spawn(node, process.argv.slice(1), {
+  const child = spawn(node, [HEAP_BOUND, ...process.argv.slice(1)], {
     stdio: 'inherit',
     env: { ...process.env, DOCKCHAINS_CLI_REEXECUTED: '1' },
   });

@@ -11,7 +11,7 @@ import {
   parseVerifierKey,
   TILE_WIDTH,
 } from '@dockchains/tlog';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 
 import { fetchBytes } from './observer.ts';
 import type { AcknowledgedPush } from './pusher.ts';
@@ -71,7 +71,10 @@ export async function readWholeLog(logUrl: string, verifierKey: string): Promise
 export async function awaitPublished(databaseUrl: string): Promise<void> {
   const database = openDatabase(databaseUrl);
   try {
-    await expect.poll(() => countUnpublished(database), { timeout: 60_000, interval: 50 }).toBe(0n);
+    await vi.waitFor(async () => expect(await countUnpublished(database)).toBe(0n), {
+      timeout: 60_000,
+      interval: 50,
+    });
   } finally {
     await database.close();
   }

@@ -25,7 +25,8 @@ export async function runAudit(logUrl: string, policyFile: string): Promise<Audi
   });
   let peakBytes = 0;
   const sampler = setInterval(() => {
-    peakBytes = Math.max(peakBytes, peakOf(child.pid ?? 0));
+    // The command runs itself again with its heap bounded: it is the child that audits.
+    for (const pid of childrenOf(child.pid ?? 0)) peakBytes = Math.max(peakBytes, peakOf(pid));
   }, SAMPLE_MS);
   const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   clearInterval(sampler);
@@ -42,3 +43,11 @@ export function peakOf(pid: number): number {
     return 0;
   }
 }
+
+const childrenOf = (pid: number): number[] => {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+  } catch {
+    return [];
+  }
+};

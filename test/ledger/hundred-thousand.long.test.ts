@@ -146,10 +146,10 @@ test('a ledger of 100,000 records is audited in flat memory, and costs a record 
       `gateway at most ${mebibytes(gatewayBefore)} before and ${mebibytes(gatewayAfter)} after the last 10,000`,
   );
   expect(JSON.parse(large.output)).toMatchObject({ good: true, size: String(LARGE), audited: String(LARGE) });
-  // Generous bounds: what they must catch is growth with the size of the log, a factor of ten here.
+  // The bounds leave room for noise: what they must catch is growth with the size of the log, a factor of ten here.
   expect(late).toBeLessThan(early * 2);
   expect(large.seconds / LARGE).toBeLessThan((small.seconds / SMALL) * 1.5);
-  expect(large.peakBytes).toBeLessThan(small.peakBytes * 1.5);
+  expect(large.peakBytes).toBeLessThan(small.peakBytes * 1.3);
   expect(gatewayAfter).toBeLessThan(gatewayBefore * 1.2);
 });
 

@@ -21,7 +21,7 @@ const DELETE_BATCH = {
 };
 
 /** The full tiles that a batch completed: at each level the indices [from, to). */
-export function completedTiles({ start, end }: Batch): { level: number; from: bigint; to: bigint }[] {
+function completedTiles({ start, end }: Batch): { level: number; from: bigint; to: bigint }[] {
   const completed: { level: number; from: bigint; to: bigint }[] = [];
   for (let level = 0, leaves = WIDTH; level <= MAX_LEVEL; level += 1, leaves *= WIDTH) {
     const from = start / leaves;

@@ -18,7 +18,7 @@ const READ_ENTRIES = {
 };
 
 /** `log/<ledger>/staging/<size>-<root in hex>`: a function of the committed indices alone. */
-export function stagedKey(name: string, { end, root }: Batch): string {
+function stagedKey(name: string, { end, root }: Batch): string {
   return keyOf(name, `staging/${end}-${Buffer.from(root).toString('hex')}`);
 }
 
@@ -65,7 +65,7 @@ export async function listStaged(tiles: TileStore, name: string): Promise<{ end:
 }
 
 /** A header of five lines, then each entry behind its u16 big-endian length as in C2SP tlog-tiles bundles. */
-export function encodeStagedBatch({ origin, start, end, root, entries }: StagedBatch): Uint8Array {
+function encodeStagedBatch({ origin, start, end, root, entries }: StagedBatch): Uint8Array {
   const header = `${MAGIC}\n${origin}\n${start} ${end}\n${Buffer.from(root).toString('base64')}\n\n`;
   const parts: Buffer[] = [Buffer.from(header)];
   for (const entry of entries) {
