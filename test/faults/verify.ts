@@ -71,10 +71,12 @@ export async function readWholeLog(logUrl: string, verifierKey: string): Promise
 export async function awaitPublished(databaseUrl: string): Promise<void> {
   const database = openDatabase(databaseUrl);
   try {
-    await vi.waitFor(async () => expect(await countUnpublished(database)).toBe(0n), {
-      timeout: 60_000,
-      interval: 50,
-    });
+    await vi.waitFor(
+      async () => {
+        expect(await countUnpublished(database)).toBe(0n);
+      },
+      { timeout: 60_000, interval: 50 },
+    );
   } finally {
     await database.close();
   }

@@ -4,12 +4,9 @@ import type { Database } from '@dockchains/database';
 
 import { AccessError } from './errors.ts';
 import { isPattern } from './glob.ts';
-import { isUsername, parsePage, parsePassword, parsePolicy, parseUsername } from './input.ts';
+import { isUsername, type Page, parsePage, parsePassword, parsePolicy, parseUsername } from './input.ts';
 import type { Passwords } from './passwords.ts';
-import type { Action } from './principal.ts';
-
-/** What an account may do in the repositories of a pattern. */
-export type Policy = { readonly pattern: string; readonly actions: readonly Action[] };
+import type { Action, Policy } from './principal.ts';
 
 /** An account, without its password. */
 export type Account = {
@@ -30,9 +27,6 @@ export type NewAccount = {
   readonly password: string;
   readonly policies: readonly Policy[];
 };
-
-/** One page of a list in byte order: what comes after `after`, at most `limit` (1–1000). */
-export type Page = { readonly after?: string; readonly limit: number };
 
 /** Who may sign in, and what they may do. The caller has asked `requireOperator`. */
 export interface Accounts {

@@ -1,8 +1,9 @@
 export { type Access, type AccessDeps, createAccess } from './access.ts';
-export type { Account, Accounts, NewAccount, Page, Policy } from './accounts.ts';
+export type { Account, Accounts, NewAccount } from './accounts.ts';
+export type { Page } from './input.ts';
 export type { Authentication, ChallengeError, Credentials, IssuedToken } from './authentication.ts';
 export type { Decisions, Readable } from './decisions.ts';
 export { AccessError, type AccessErrorCode } from './errors.ts';
 export { EVERYTHING, isPattern } from './glob.ts';
 export type { Namespaces, NamespaceRule, Visibility } from './namespaces.ts';
-export { type Action, isAction, type Principal } from './principal.ts';
+export { type Action, isAction, type Policy, type Principal } from './principal.ts';

@@ -1,7 +1,9 @@
-import type { Page, Policy } from './accounts.ts';
 import { AccessError } from './errors.ts';
 import { parsePattern } from './glob.ts';
-import { isAction } from './principal.ts';
+import { isAction, type Policy } from './principal.ts';
+
+/** One page of a list in byte order: what comes after `after`, at most `limit` (1–1000). */
+export type Page = { readonly after?: string; readonly limit: number };
 
 const USERNAME = /^[a-z0-9][a-z0-9._@+-]{0,63}$/;
 const MIN_PASSWORD = 8;

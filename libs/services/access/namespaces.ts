@@ -1,9 +1,8 @@
 import type { Database, Statement } from '@dockchains/database';
 
-import type { Page } from './accounts.ts';
 import { AccessError } from './errors.ts';
 import { isPattern, matchesPattern, parsePattern } from './glob.ts';
-import { parsePage } from './input.ts';
+import { type Page, parsePage } from './input.ts';
 
 /** Who can see a repository, and in which ledger its records are. */
 export type Visibility = 'public' | 'protected' | 'private';

@@ -5,6 +5,9 @@ import { matchesPattern } from './glob.ts';
 /** What may be done to a repository. `push` takes in `pull`; `admin` takes in everything. */
 export type Action = 'pull' | 'push' | 'delete' | 'admin';
 
+/** What an account may do in the repositories of a pattern. */
+export type Policy = { readonly pattern: string; readonly actions: readonly Action[] };
+
 /** Who asks, as far as a token says: what they may do is looked up anew for each decision. */
 export type Principal = {
   /** The account's opaque id, 32 lowercase hex digits; undefined: anonymous. */
