@@ -269,7 +269,10 @@ describe('a database that was put back', () => {
     await append(ledger, 4);
     await published(ledger, 8n);
     await putBack();
-    await published(ledger, 8n);
+    expect(await ledger.publishedSize()).toBe(8n);
+    await expect
+      .poll(() => ledger.status(), { timeout: 20_000, interval: 10 })
+      .toMatchObject({ size: 8n, publishedSize: 8n, frozen: undefined });
     await append(ledger, 1);
     await published(ledger, 9n);
     expect(await checkTree(ledger)).toBe(9n);
