@@ -113,7 +113,7 @@ const SECRETS: readonly string[] = ['DATABASE_URL'];
 const KNOWN: readonly string[] = Object.keys(schema.shape);
 
 /**
- * Reads the gateway's configuration from `DOCKCHAINS_*` variables (docs/architecture.md, Configuration); others are none
+ * Reads the gateway's configuration from `DOCKCHAINS_*` variables (docs/operators.md, Configuration); others are none
  * of its business.
  * @throws ConfigError with every mistake there is
  */
