@@ -80,7 +80,7 @@ function printNextCommands(port) {
   const image = `127.0.0.1:${port}/public/hello:1.0`;
   say('\nTry next:');
   say(`  node -p "${password}" | docker login 127.0.0.1:${port} -u publisher --password-stdin`);
-  say(`  docker tag IMAGE ${image} && docker push ${image}`);
+  say(`  tar -c README.md | docker import - ${image} && docker push ${image}`);
   say(`  npx dockchains verify ${image}\n`);
 }
 
