@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
@@ -216,10 +216,29 @@ test('a ledger that presents another key is refused before the password is sent'
 });
 
 describe('with the gateway stopped and the network off', () => {
-  beforeAll(() => gateway.stop());
+  beforeAll(async () => {
+    const { exitCode } = await place.run('prove', APP, '-o', 'offline.tlog-proof');
+    expect(exitCode).toBe(0);
+    await gateway.stop();
+  });
+
+  test('no bit of the bundle can be another, and the command says what is wrong', async () => {
+    const bundle = await readFile(join(place.folder, 'offline.tlog-proof'));
+    const reasons = new Set<string>();
+    for (let bit = 0; bit < bundle.length * 8; bit += 1) {
+      const flipped = Buffer.from(bundle);
+      flipped.writeUInt8(flipped.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+      await writeFile(join(place.folder, 'flipped.tlog-proof'), flipped);
+      const { exitCode, stdout, stderr } = await place.run('verify', APP, '--bundle', 'flipped.tlog-proof');
+      expect({ bit, exitCode, stdout }).toEqual({ bit, exitCode: 1, stdout: '' });
+      expect(stderr.length).toBeGreaterThan(20);
+      reasons.add(stderr);
+    }
+    expect(reasons.size).toBeGreaterThan(5);
+  });
 
   test('the bundle still verifies', async () => {
-    const child = spawnOffline(['verify', APP, '--bundle', 'app.tlog-proof']);
+    const child = spawnOffline(['verify', APP, '--bundle', 'offline.tlog-proof']);
     const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
     expect({ exitCode: child.exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toContain(`set public/app:1.0 to ${image.descriptor.digest}`);
