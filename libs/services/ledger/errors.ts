@@ -6,6 +6,8 @@ export type LedgerErrorCode =
   | 'BUSY'
   /** The database shows an earlier state than this process has seen: it was restored. */
   | 'REGRESSED'
+  /** Another gateway signed meanwhile: what this one had signed was thrown away. */
+  | 'OVERTAKEN'
   /** Two stores disagree about what was committed. */
   | 'CONTRADICTION';
 

@@ -53,12 +53,16 @@ export function findPublishedHead(database: Queryable, ledgerId: number): Promis
  * Step 3: signs the batch's head and puts it into `signed_head` by compare-and-swap. The signature is in this
  * process's memory alone until that has committed; then the note goes to the tile store too, before anyone else can
  * see it, so that a database put back to an earlier state is found out.
- * @throws LedgerError CONTRADICTION if the signed head is not the batch's predecessor: somebody else signs here
+ * @throws LedgerError OVERTAKEN if another gateway moved the head meanwhile, CONTRADICTION if the signed head lies within
+ *   or before the batch's predecessor
  */
 export async function signBatch(context: LedgerContext, batch: Batch): Promise<KeptHead> {
   const { database, ledgerId, origin, signer, name, tiles } = context;
   const previous = await findSignedHead(database, ledgerId);
   if (previous === undefined) throw new LedgerError('CONTRADICTION', `${origin} has no signed head.`);
+  if (previous.size === batch.end && !previous.root.equals(batch.root)) {
+    throw new LedgerError('CONTRADICTION', `${origin} signed another root at ${batch.end} entries.`);
+  }
   if (previous.size >= batch.end) return keepSigned(context, previous);
   if (previous.size !== batch.start) {
     throw new LedgerError(
@@ -77,8 +81,8 @@ export async function signBatch(context: LedgerContext, batch: Batch): Promise<K
   ]);
   if (swapped.length === 0) {
     throw new LedgerError(
-      'CONTRADICTION',
-      `Another gateway signs for ${origin}: this signature was thrown away.`,
+      'OVERTAKEN',
+      `Another gateway signed for ${origin} meanwhile: this signature was thrown away.`,
     );
   }
   await tiles.replace(signedKey(name), Buffer.from(note));

@@ -178,7 +178,7 @@ export class Sequencer {
       log.warn({ origin, reason: message }, 'ledger frozen');
       return false;
     }
-    if (error instanceof LedgerError || code === 'TILE_CONFLICT') {
+    if ((error instanceof LedgerError && code !== 'OVERTAKEN') || code === 'TILE_CONFLICT') {
       this.state.frozen = message;
       log.error({ origin, reason: message }, 'ledger frozen until an operator mends it');
       return true;

@@ -1,0 +1,117 @@
+import { createHash, generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { openFileTileStore } from '@dockchains/blobs';
+import { migrate, openDatabase, type Database } from '@dockchains/database';
+import { createTestDatabase, type TestDatabase } from '@dockchains/testing';
+import { createNoteSigner, parseOrigin } from '@dockchains/tlog';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import { beginLedger } from './begin.ts';
+import { signedKey, type Batch, type LedgerContext } from './context.ts';
+import { findPublishedHead, findSignedHead, publishHead, signBatch } from './heads.ts';
+
+const ORIGIN = parseOrigin('acme.example/ledger/public');
+const signer = createNoteSigner({ name: ORIGIN, privateKey: generateKeyPairSync('ed25519').privateKey });
+
+let testDatabase: TestDatabase;
+let database: Database;
+let folder: string;
+let context: LedgerContext;
+
+beforeEach(async () => {
+  testDatabase = await createTestDatabase();
+  await migrate(testDatabase.url);
+  database = openDatabase(testDatabase.url);
+  folder = await mkdtemp(join(tmpdir(), 'dockchains-heads-'));
+  const deps = {
+    database,
+    tiles: await openFileTileStore(folder),
+    keysDirectory: join(folder, 'keys'),
+    origin: ORIGIN,
+    signer,
+    clock: () => new Date(),
+    checkpointIntervalMs: 200,
+    replay: () => Promise.resolve(),
+    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+  };
+  context = { ...deps, name: 'public', ledgerId: await beginLedger(deps, 'public') };
+});
+
+afterEach(async () => {
+  await database.close();
+  await testDatabase.drop();
+  await rm(folder, { recursive: true });
+});
+
+const batch = (start: bigint, end: bigint): Batch => ({
+  start,
+  end,
+  root: createHash('sha256').update(String(end)).digest(),
+});
+
+/** The context of a gateway that halts right before the swap of the signed head until `go`. */
+const halting = (): { halted: LedgerContext; reached: Promise<undefined>; go: () => void } => {
+  const reached = Promise.withResolvers<undefined>();
+  const go = Promise.withResolvers<undefined>();
+  const halted: LedgerContext = {
+    ...context,
+    database: {
+      ...database,
+      query: async (statement, parameters) => {
+        if (statement.name === 'ledger-swap-signed') {
+          reached.resolve(undefined);
+          await go.promise;
+        }
+        return database.query(statement, parameters);
+      },
+    },
+  };
+  return {
+    halted,
+    reached: reached.promise,
+    go: () => {
+      go.resolve(undefined);
+    },
+  };
+};
+
+test('a second gateway that believes it sequences cannot sign: its signature is thrown away', async () => {
+  const { halted, reached, go } = halting();
+  const late = signBatch(halted, batch(0n, 3n));
+  await reached;
+  const signed = await signBatch(context, batch(0n, 2n));
+  go();
+  await expect(late).rejects.toMatchObject({ code: 'OVERTAKEN' });
+  expect(await findSignedHead(database, context.ledgerId)).toEqual(signed);
+  expect((await context.tiles.get(signedKey('public')))?.toString()).toBe(signed.note);
+});
+
+test('a batch that does not follow the signed head is not signed', async () => {
+  await signBatch(context, batch(0n, 2n));
+  await expect(signBatch(context, batch(1n, 5n))).rejects.toMatchObject({ code: 'CONTRADICTION' });
+  await expect(signBatch(context, batch(3n, 5n))).rejects.toMatchObject({ code: 'CONTRADICTION' });
+  expect((await findSignedHead(database, context.ledgerId))?.size).toBe(2n);
+});
+
+test('a batch that is signed already gives the note that was kept', async () => {
+  const first = await signBatch(context, batch(0n, 2n));
+  expect(await signBatch(context, batch(0n, 2n))).toEqual(first);
+});
+
+test('a signed head is never contradicted at its own size', async () => {
+  const first = await signBatch(context, batch(0n, 2n));
+  const other = { ...batch(0n, 2n), root: new Uint8Array(32) };
+  await expect(signBatch(context, other)).rejects.toMatchObject({ code: 'CONTRADICTION' });
+  expect(await findSignedHead(database, context.ledgerId)).toEqual(first);
+});
+
+test('a published head only grows', async () => {
+  const two = await signBatch(context, batch(0n, 2n));
+  const five = await signBatch(context, batch(2n, 5n));
+  await publishHead(context, five);
+  await publishHead(context, two);
+  expect((await findPublishedHead(database, context.ledgerId))?.size).toBe(5n);
+});
