@@ -1,17 +1,15 @@
-import type { Readable } from 'node:stream';
-
 import type { Principal } from '@dockchains/access';
-import type { BlobRange } from '@dockchains/blobs';
+import type { BlobRange, OpenBlob } from '@dockchains/blobs';
 import type { Digest, RepositoryName } from '@dockchains/oci';
 
 import type { RegistryDeps } from './deps.ts';
 import { blobUnknown, nameUnknown } from './unknown.ts';
 
-/** A blob to answer with: its whole size in bytes, and its bytes or a range of them as a stream. */
+/** A blob to answer with: its whole size in bytes, and its bytes or a range of them. */
 export interface StoredBlob {
   readonly digest: Digest;
   readonly size: number;
-  open(range?: BlobRange): Promise<Readable>;
+  open(range?: BlobRange): Promise<OpenBlob>;
 }
 
 /** Who wants which blob of which repository. */
@@ -34,5 +32,5 @@ export async function getBlob(deps: RegistryDeps, request: BlobRequest): Promise
   ]);
   if (repositoryId === undefined) throw nameUnknown(repository);
   if (size === undefined) throw blobUnknown(digest);
-  return { digest, size, open: (range) => deps.blobs.open(digest, range) };
+  return { digest, size, open: (range = { start: 0, end: size - 1 }) => deps.blobs.open(digest, range) };
 }

@@ -1,11 +1,20 @@
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 import type { Digest, DigestAlgorithm } from '@dockchains/oci';
 
 /** Bytes `start` to `end` of a blob, both inclusive. */
 export type BlobRange = { start: number; end: number };
 
-/** Where the bytes of an upload come from. Chunks are kept for a while: a source must not write into one again. */
+/** A blob, or a range of one, held open until it is disposed of: deleting it meanwhile cuts nothing off. */
+export type OpenBlob = AsyncDisposable & {
+  /**
+   * Writes the bytes into a sink, in pieces of at most 1 MiB that are written over once the sink has called back for them;
+   * does not end it. False if the sink closed before it had them all.
+   */
+  sendTo(sink: Writable): Promise<boolean>;
+};
+
+/** Where the bytes of an upload come from. */
 export type ByteSource = Readable | AsyncIterable<Buffer>;
 
 /** Limits of an append: more than `maxBytes` is refused; `signal` ends the wait for a source that has stopped. */
@@ -27,10 +36,10 @@ export type BlobStore = {
   /** Gives a blob's size in bytes; undefined if it is not there. */
   stat(digest: Digest): Promise<{ size: number } | undefined>;
   /**
-   * Opens a blob, or a range within it, for streaming in pieces of at most 1 MiB. The blob is held open: deleting it meanwhile cuts nothing off.
+   * Opens a blob, or a range within it, to be sent.
    * @throws BlobStoreError BLOB_UNKNOWN
    */
-  open(digest: Digest, range?: BlobRange): Promise<Readable>;
+  open(digest: Digest, range?: BlobRange): Promise<OpenBlob>;
   /**
    * Reads a small blob whole.
    * @throws BlobStoreError BLOB_UNKNOWN, TOO_LARGE if it is longer than `maxBytes`

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
+import { Writable } from 'node:stream';
 
 import { digestHex, digestOf } from '@dockchains/oci';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import type { BlobStore } from './blob-store.ts';
+import type { BlobStore, OpenBlob } from './blob-store.ts';
 import { openFileBlobStore } from './file-blob-store.ts';
 
 const BYTES = randomBytes(5000);
@@ -31,7 +31,7 @@ test.each(['sha256', 'sha512'] as const)('stores bytes under their %s digest', a
   await store.put(BYTES, digest);
   expect(await store.stat(digest)).toEqual({ size: 5000 });
   expect(await store.read(digest, 5000)).toEqual(BYTES);
-  expect(await buffer(await store.open(digest))).toEqual(BYTES);
+  expect(await sent(await store.open(digest))).toEqual(BYTES);
   const hex = digestHex(digest);
   expect(await readdir(join(root, 'blobs', algorithm, hex.slice(0, 2)))).toEqual([hex]);
 });
@@ -41,7 +41,7 @@ test('stores a blob of no bytes', async () => {
   await store.put(Buffer.alloc(0), digest);
   expect(await store.stat(digest)).toEqual({ size: 0 });
   expect(await store.read(digest, 0)).toHaveLength(0);
-  expect(await buffer(await store.open(digest))).toHaveLength(0);
+  expect(await sent(await store.open(digest))).toHaveLength(0);
 });
 
 test('refuses bytes of another digest', async () => {
@@ -56,15 +56,40 @@ test.each([
   { start: 0, end: 4999 },
 ])('streams bytes $start to $end', async (range) => {
   await store.put(BYTES, DIGEST);
-  expect(await buffer(await store.open(DIGEST, range))).toEqual(BYTES.subarray(range.start, range.end + 1));
+  expect(await sent(await store.open(DIGEST, range))).toEqual(BYTES.subarray(range.start, range.end + 1));
 });
 
 test('streams in pieces of at most 1 MiB', async () => {
   const bytes = randomBytes(3 * (1 << 20) + 1);
   await store.put(bytes, digestOf(bytes));
-  const pieces: number[] = [];
-  for await (const piece of await store.open(digestOf(bytes))) pieces.push((piece as Buffer).length);
-  expect(pieces).toEqual([1 << 20, 1 << 20, 1 << 20, 1]);
+  const pieces = await piecesOf(await store.open(digestOf(bytes)));
+  expect(pieces.map(({ length }) => length)).toEqual([1 << 20, 1 << 20, 1 << 20, 1]);
+  expect(Buffer.concat(pieces)).toEqual(bytes);
+});
+
+test('sends many blobs side by side, each its own bytes', async () => {
+  const blobs = Array.from({ length: 20 }, (_, index) => Buffer.alloc(2_500_000, `blob ${index}`));
+  for (const bytes of blobs) await store.put(bytes, digestOf(bytes));
+  const received = await Promise.all(blobs.map(async (bytes) => sent(await store.open(digestOf(bytes)))));
+  expect(received.every((bytes, index) => blobs[index]?.equals(bytes))).toBe(true);
+});
+
+test('stops sending when the sink closes', async () => {
+  const bytes = randomBytes(3 << 20);
+  await store.put(bytes, digestOf(bytes));
+  await using blob = await store.open(digestOf(bytes));
+  const sink = new Writable({
+    write: () => {
+      sink.destroy();
+    },
+  });
+  expect(await blob.sendTo(sink)).toBe(false);
+});
+
+test('fails to send a blob that is shorter than the range it was asked for', async () => {
+  await store.put(BYTES, DIGEST);
+  const blob = await store.open(DIGEST, { start: 0, end: 5000 });
+  await expect(sent(blob)).rejects.toMatchObject({ code: 'IO' });
 });
 
 test('says of an absent blob that it is unknown', async () => {
@@ -81,9 +106,9 @@ test('refuses to read more than the caller takes', async () => {
 
 test('lets an open blob be read to its end after it was deleted', async () => {
   await store.put(BYTES, DIGEST);
-  const stream = await store.open(DIGEST);
+  const blob = await store.open(DIGEST);
   expect(await store.delete(DIGEST)).toBe(true);
-  expect(await buffer(stream)).toEqual(BYTES);
+  expect(await sent(blob)).toEqual(BYTES);
   expect(await store.stat(DIGEST)).toBeUndefined();
 });
 
@@ -129,3 +154,21 @@ test('makes its folder with the parents', async () => {
   await deep.put(BYTES, DIGEST);
   expect(await readdir(join(root, 'a/b/c'))).toEqual(['blobs', 'tmp', 'uploads']);
 });
+
+async function sent(blob: OpenBlob): Promise<Buffer> {
+  return Buffer.concat(await piecesOf(blob));
+}
+
+/** What a sink gets; copied, since it is written over afterwards. */
+async function piecesOf(blob: OpenBlob): Promise<Buffer[]> {
+  await using opened = blob;
+  const pieces: Buffer[] = [];
+  const sink = new Writable({
+    write: (piece: Buffer, _encoding, taken) => {
+      pieces.push(Buffer.from(piece));
+      taken();
+    },
+  });
+  expect(await opened.sendTo(sink)).toBe(true);
+  return pieces;
+}

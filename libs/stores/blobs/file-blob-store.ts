@@ -1,15 +1,13 @@
-import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
 import { open, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
 
 import { type Digest, digestAlgorithm, digestHex, digestOf } from '@dockchains/oci';
 
-import type { BlobRange, BlobStore } from './blob-store.ts';
-import { DurableFolder, READ_PIECE_BYTES, syncFolder } from './durable.ts';
+import type { BlobRange, BlobStore, OpenBlob } from './blob-store.ts';
+import { DurableFolder, syncFolder } from './durable.ts';
 import { BlobStoreError, guarded, hasErrno } from './errors.ts';
 import { FileUploads } from './file-uploads.ts';
+import { openBlobOf } from './open-blob.ts';
 
 /**
  * Opens a blob store in a folder of the file system, made if it is not there: `blobs/<algorithm>/<2 hex>/<hex>`, `uploads/<id>` and `tmp/`, all on one
@@ -53,14 +51,11 @@ async function statBlob(path: string): Promise<{ size: number } | undefined> {
   }
 }
 
-async function openBlob(path: string, digest: Digest, range: BlobRange | undefined): Promise<Readable> {
-  const stream = createReadStream(path, { highWaterMark: READ_PIECE_BYTES, ...range });
-  try {
-    await once(stream, 'open');
-  } catch (error) {
+async function openBlob(path: string, digest: Digest, range: BlobRange | undefined): Promise<OpenBlob> {
+  const file = await open(path, 'r').catch((error: unknown) => {
     throw unknownIfAbsent(error, digest);
-  }
-  return stream;
+  });
+  return openBlobOf(file, range ?? { start: 0, end: (await file.stat()).size - 1 });
 }
 
 async function readBlob(path: string, digest: Digest, maxBytes: number): Promise<Buffer> {

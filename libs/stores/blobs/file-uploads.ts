@@ -7,8 +7,9 @@ import { pipeline } from 'node:stream/promises';
 import { type Digest, digestAlgorithm, type DigestAlgorithm, digestHex } from '@dockchains/oci';
 
 import type { AppendOptions, ByteSource, UploadInfo } from './blob-store.ts';
-import { type DurableFolder, READ_PIECE_BYTES, syncFolder } from './durable.ts';
+import { type DurableFolder, syncFolder } from './durable.ts';
 import { BlobStoreError, hasErrno } from './errors.ts';
+import { PIECE_BYTES } from './pieces.ts';
 import { writeStream, type Written } from './write-stream.ts';
 
 const ID = /^[A-Za-z0-9_-]{1,128}$/;
@@ -149,7 +150,7 @@ export class FileUploads {
       await file.close();
     }
     const hash = createHash(algorithm);
-    await pipeline(createReadStream(path, { highWaterMark: READ_PIECE_BYTES }), hash);
+    await pipeline(createReadStream(path, { highWaterMark: PIECE_BYTES }), hash);
     return hash.digest('hex');
   }
 

@@ -3,6 +3,7 @@ export {
   type BlobRange,
   type BlobStore,
   type ByteSource,
+  type OpenBlob,
   type UploadInfo,
 } from './blob-store.ts';
 export { BlobStoreError, type BlobStoreErrorCode } from './errors.ts';

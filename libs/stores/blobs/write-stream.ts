@@ -5,10 +5,11 @@ import { addAbortSignal, Readable } from 'node:stream';
 import type { AppendOptions, ByteSource } from './blob-store.ts';
 import { writeFully } from './durable.ts';
 import { BlobStoreError } from './errors.ts';
+import { PIECE_BYTES, recyclePiece, takePiece } from './pieces.ts';
+import { countReceived } from './young-garbage.ts';
 
-// Small chunks are gathered into writes of about this size, and never more than so many (the system's limit for one call is 1,024).
-const BATCH_BYTES = 1 << 20;
-const BATCH_CHUNKS = 512;
+// So many full pieces may wait for the disk or be on their way there.
+const MAX_PENDING = 2;
 
 /** What a source gave: bytes written, and why it ended if not by itself. */
 export type Written = { received: number; failure?: unknown };
@@ -17,8 +18,8 @@ export type Written = { received: number; failure?: unknown };
 export type WriteTarget = { file: FileHandle; offset: number; hash: Hash | undefined };
 
 /**
- * Writes a source into a file. One batch is written while it is hashed and the next is gathered, so that two of about 1 MiB are in memory. A source that
- * fails is reported; a file or limit that fails throws, and the hash is then of no use.
+ * Writes a source into a file. Its chunks are gathered in pieces of 1 MiB, which are written one after the other while they are hashed and the next is
+ * filled: three are in memory at most. A source that fails is reported; a file or limit that fails throws, and the hash is then of no use.
  * @throws BlobStoreError TOO_LARGE
  */
 export async function writeStream(
@@ -26,38 +27,50 @@ export async function writeStream(
   source: ByteSource,
   { maxBytes = Infinity, signal }: AppendOptions,
 ): Promise<Written> {
-  let batch: Buffer[] = [];
-  let gathered = 0;
+  const pending: Promise<void>[] = [];
+  let piece: Buffer | undefined;
+  let filled = 0;
   let received = 0;
-  let writing: Promise<void> = Promise.resolve();
   const flush = async (): Promise<void> => {
-    await writing;
-    writing = writeFully(file, batch, offset + received - gathered);
-    writing.catch(() => undefined); // it is awaited by the next flush or the end
-    for (const chunk of batch) hash?.update(chunk);
-    batch = [];
-    gathered = 0;
+    if (piece === undefined) return;
+    const [bytes, position] = [piece.subarray(0, filled), offset + received - filled];
+    const writing = (pending.at(-1) ?? Promise.resolve())
+      .then(() => writeFully(file, bytes, position))
+      .finally(() => {
+        recyclePiece(bytes);
+      });
+    writing.catch(() => undefined); // it is awaited by a later flush or the end
+    pending.push(writing);
+    hash?.update(bytes);
+    piece = undefined;
+    if (pending.length >= MAX_PENDING) await pending.shift();
+  };
+  const take = async (chunk: Buffer): Promise<void> => {
+    if (received + chunk.length > maxBytes) {
+      throw new BlobStoreError(
+        'TOO_LARGE',
+        `The upload would be longer than the ${maxBytes} bytes left to it.`,
+      );
+    }
+    for (let from = 0; from < chunk.length;) {
+      if (piece === undefined) [piece, filled] = [takePiece(), 0];
+      const copied = chunk.copy(piece, filled, from);
+      from += copied;
+      filled += copied;
+      received += copied;
+      if (filled === PIECE_BYTES) await flush();
+    }
+    countReceived(chunk.length);
   };
 
   try {
-    const ended = await forEachChunk(source, signal, async (chunk) => {
-      if (received + chunk.length > maxBytes) {
-        throw new BlobStoreError(
-          'TOO_LARGE',
-          `The upload would be longer than the ${maxBytes} bytes left to it.`,
-        );
-      }
-      batch.push(chunk);
-      gathered += chunk.length;
-      received += chunk.length;
-      if (gathered >= BATCH_BYTES || batch.length >= BATCH_CHUNKS) await flush();
-    });
-    if (gathered > 0) await flush();
-    await writing;
+    const ended = await forEachChunk(source, signal, take);
+    await flush();
+    await pending.at(-1);
     return { received, ...ended };
   } finally {
     // The caller may cut or close the file next.
-    await writing.catch(() => undefined);
+    await pending.at(-1)?.catch(() => undefined);
   }
 }
 
