@@ -1,8 +1,6 @@
 import type { Readable } from 'node:stream';
 
-import { Client } from 'undici';
-
-import type { Target } from './target.ts';
+import { Client, type Dispatcher } from 'undici';
 
 /** A request with a status that must come. */
 export interface BenchRequest {
@@ -34,25 +32,50 @@ const ACCEPT = [
 ].join(', ');
 
 /** Opens a connection to a registry; its requests name OCI types, without which the peer finds no OCI manifest. */
-export async function connect({ url, authorize }: Target): Promise<Connection> {
+export function connect(url: string, authorization: Readonly<Record<string, string>>): Connection {
   const client = new Client(url, { pipelining: 1 });
-  const common = { accept: ACCEPT, ...(await authorize()) };
+  const common = { accept: ACCEPT, ...authorization };
   return {
-    async send({ method, path, expect, headers, body }) {
-      const { pathname, search } = new URL(path, url);
-      const answer = await client.request({
-        ...{ method, path: `${pathname}${search}`, headers: { ...common, ...headers } },
-        ...(body !== undefined && { body }),
-        reset: false, // else undici gives up the connection after each HEAD
-      });
-      if (answer.statusCode !== expect) {
-        throw new Error(`${method} ${path} answered ${answer.statusCode}: ${await answer.body.text()}`);
-      }
-      let bytes = 0;
-      for await (const chunk of answer.body as AsyncIterable<Buffer>) bytes += chunk.length;
-      const { location } = answer.headers;
-      return { bytes, location: typeof location === 'string' ? location : '' };
-    },
+    send: ({ method, path, expect, headers, body }) =>
+      new Promise((resolve, reject) => {
+        const { pathname, search } = new URL(path, url);
+        const answered = (status: number, answer: BenchAnswer): void => {
+          if (status === expect) resolve(answer);
+          else reject(new Error(`${method} ${path} answered ${status}, not ${expect}.`));
+        };
+        client.dispatch(
+          {
+            ...{ method, path: `${pathname}${search}`, headers: { ...common, ...headers } },
+            ...(body !== undefined && { body }),
+            reset: false, // else undici gives up the connection after each HEAD
+          },
+          countBody(answered, reject),
+        );
+      }),
     close: () => client.close(),
+  };
+}
+
+/** Counts what comes without making a stream of it: the generator must not be what is measured. */
+function countBody(
+  answered: (status: number, answer: BenchAnswer) => void,
+  failed: (error: Error) => void,
+): Dispatcher.DispatchHandler {
+  let [status, bytes, location] = [0, 0, ''];
+  return {
+    onRequestStart: () => undefined, // undici asks for it
+    onResponseStart(_controller, code, headers) {
+      status = code;
+      if (typeof headers.location === 'string') ({ location } = headers);
+    },
+    onResponseData(_controller, chunk) {
+      bytes += chunk.length;
+    },
+    onResponseEnd() {
+      answered(status, { bytes, location });
+    },
+    onResponseError(_controller, error) {
+      failed(error);
+    },
   };
 }

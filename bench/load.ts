@@ -24,7 +24,8 @@ export async function runLoad(
   operation: Operation,
   { connections, bounds }: { connections: number; bounds: Bounds },
 ): Promise<Sample> {
-  const open = await Promise.all(Array.from({ length: connections }, () => connect(target)));
+  const authorization = await target.authorize();
+  const open = Array.from({ length: connections }, () => connect(target.url, authorization));
   try {
     const tookMs: number[] = [];
     let started = 0;
@@ -35,7 +36,8 @@ export async function runLoad(
       while (started < bounds.operations && performance.now() < end) {
         started += 1;
         const before = performance.now();
-        bytes += await operation(connection);
+        const moved = await operation(connection);
+        bytes += moved;
         tookMs.push(performance.now() - before);
       }
     };

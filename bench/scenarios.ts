@@ -54,7 +54,7 @@ export function listScenarios(tags: number): readonly Scenario[] {
 
 /** Pushes what the scenarios read, and sets the tags. */
 export async function prepare(target: Target, tags: number, bounds: Bounds): Promise<void> {
-  const connection = await connect(target);
+  const connection = connect(target.url, await target.authorize());
   try {
     for (const blob of [...IMAGE.blobs, SMALL_BLOB, LARGE_BLOB, EMPTY_CONFIG]) {
       await pushBlob(connection, REPOSITORY, blob);
