@@ -25,7 +25,7 @@ import {
   startPostgres,
   stopPostgres,
 } from './postgres.mjs';
-import { step } from './steps.mjs';
+import { say, step } from './steps.mjs';
 
 /** Starts what does not run yet; gives the gateway's port. */
 export async function startOrganisation(organisation) {
@@ -38,6 +38,7 @@ export async function startOrganisation(organisation) {
   });
   const credentials = credentialsOf(organisation);
   const port = await startGatewayOnce(organisation, credentials);
+  await warnIfFrozen(organisation, port);
   writeTrustPolicy(organisation);
   writeFederation({
     name: organisation.name,
@@ -69,6 +70,15 @@ export async function forgetOrganisation(organisation) {
     rmSync(folder, { recursive: true, force: true });
     removeFromFederation(organisation.name);
   });
+}
+
+/** A frozen gateway serves reads, so it is up; but nobody can push to it. */
+async function warnIfFrozen(organisation, port) {
+  const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(5_000) });
+  const { status, reason } = await response.json().catch(() => ({}));
+  if (status === 'frozen') {
+    say(`  ! ${organisation.name} takes no pushes: ${reason} See docs/operators.md, "A frozen ledger".`);
+  }
 }
 
 async function startGatewayOnce(organisation, credentials) {

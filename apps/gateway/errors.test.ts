@@ -28,6 +28,7 @@ test.each([
   { error: new LedgerError('FROZEN', 'm'), status: 503, code: 'UNAVAILABLE' },
   { error: new LedgerError('BUSY', 'm'), status: 503, code: 'UNAVAILABLE' },
   { error: new BlobStoreError('NO_SPACE', SECRET), status: 507, code: 'UNAVAILABLE' },
+  { error: Object.assign(new Error(SECRET), { code: '53100' }), status: 507, code: 'UNAVAILABLE' },
   { error: new BlobStoreError('IO', SECRET), status: 500, code: 'UNKNOWN' },
   { error: new DatabaseError('UNAVAILABLE', SECRET), status: 503, code: 'UNAVAILABLE' },
   { error: Object.assign(new Error(SECRET), { code: 'ECONNREFUSED' }), status: 503, code: 'UNAVAILABLE' },

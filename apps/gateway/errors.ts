@@ -1,6 +1,6 @@
 import { type Access, AccessError, type AccessErrorCode, type ChallengeError } from '@dockchains/access';
 import { BlobStoreError } from '@dockchains/blobs';
-import { DatabaseError, isConnectionLoss } from '@dockchains/database';
+import { DatabaseError, findSqlState, isConnectionLoss } from '@dockchains/database';
 import { LedgerError } from '@dockchains/ledger';
 import { OciError } from '@dockchains/oci';
 
@@ -16,6 +16,8 @@ export interface HttpError {
 }
 
 const RETRY_SECONDS = '5';
+// SQLSTATE disk_full (PostgreSQL manual, Appendix A).
+const DISK_FULL = '53100';
 
 const ACCESS: Readonly<Record<AccessErrorCode, { status: number; code: string }>> = {
   UNAUTHORIZED: { status: 401, code: 'UNAUTHORIZED' },
@@ -50,7 +52,7 @@ export function toHttpError(
   }
   if (error instanceof AccessError) return fromAccess(error, access);
   if (error instanceof LedgerError) return unavailable(error.message, error.code === 'CONTRADICTION');
-  if (error instanceof BlobStoreError && error.code === 'NO_SPACE') {
+  if ((error instanceof BlobStoreError && error.code === 'NO_SPACE') || findSqlState(error) === DISK_FULL) {
     return {
       ...unavailable('The gateway has no space left to store this: try again later.', true),
       status: 507,

@@ -74,9 +74,10 @@ export async function runKills(kills: number, seed: number): Promise<KillRun> {
   }
 }
 
-const isReady = async (url: string): Promise<boolean> =>
-  (await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined))?.status ===
-  200;
+const isReady = async (url: string): Promise<boolean> => {
+  const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+  return answer?.status === 200 && (await answer.text()).includes('"ready"');
+};
 
 /** Numbers in [0, 1) that follow from the seed (mulberry32), so that a failing run can be had again. */
 export function seeded(seed: number): () => number {

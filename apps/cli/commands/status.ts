@@ -90,7 +90,7 @@ async function statusOf(io: Io, gateway: Gateway, trust: Trust | undefined): Pro
 
 function judge(ledger: LedgerHead | undefined, trust: Trust | undefined): Pick<Status, 'state' | 'exitCode'> {
   if (ledger === undefined) return { state: 'no public ledger', exitCode: 1 };
-  if (ledger.frozen !== null) return { state: `frozen: ${ledger.frozen}`, exitCode: 0 };
+  if (ledger.frozen !== null) return { state: `frozen: ${ledger.frozen}`, exitCode: 3 };
   if (ledger.checkpoint === null) return { state: 'empty', exitCode: 0 };
   if (trust === undefined) return { state: 'unverified: no policy', exitCode: 0 };
   try {

@@ -8,8 +8,8 @@ const PING = { name: 'gateway_ping', text: 'SELECT 1' };
 const LATE_MS = 30_000;
 
 /**
- * `/healthz` says that the process runs; `/readyz` that it can serve: 503 while the database is away, and while the ledger
- * is frozen; `degraded`, still 200, while records wait long for their checkpoint.
+ * `/healthz` says that the process runs; `/readyz` that it can serve: 503 while the database is away. `frozen` and `degraded`
+ * (records wait long for their checkpoint) are 200: reads go on, and taking the gateway away would end them.
  */
 export function registerHealth(server: FastifyInstance, { database, ledger, clock }: GatewayDeps): void {
   let stuck: { readonly at: bigint; readonly since: Date } | undefined;
@@ -23,7 +23,7 @@ export function registerHealth(server: FastifyInstance, { database, ledger, cloc
     }
     const { frozen, size, publishedSize, queued } = await ledger.status();
     if (frozen !== undefined) {
-      return reply.code(503).send({ status: 'frozen', ledger: ledger.name, reason: frozen });
+      return { status: 'frozen', ledger: ledger.name, reason: frozen };
     }
     const waiting = size - publishedSize + queued;
     if (waiting === 0n) stuck = undefined;
