@@ -2,5 +2,4 @@ import { defineConfig } from 'prisma/config';
 
 // The command line only generates the client here: migrations are applied by libs/stores/database at start.
 const config = defineConfig({ schema: 'prisma/schema.prisma', migrations: { path: 'prisma/migrations' } });
-// eslint-disable-next-line no-restricted-syntax -- Prisma reads the default export
 export default config;
