@@ -17,7 +17,7 @@ export interface Scenario {
 const TAG = 'latest';
 const MANY = 100_000;
 // A run of uploads leaves this many times 64 MiB in each registry.
-const LARGE_PUSHES = 6;
+const LARGE_PUSHES = 8;
 const TAG_DIGITS = 6;
 const PAGE = 100;
 
