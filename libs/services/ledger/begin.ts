@@ -1,3 +1,4 @@
+import { BlobStoreError, type TileStore } from '@dockchains/blobs';
 import type { Database } from '@dockchains/database';
 import { hasInception, writeInception } from '@dockchains/keys';
 import { EMPTY_ROOT, signCheckpoint } from '@dockchains/tlog';
@@ -45,11 +46,20 @@ export async function beginLedger(deps: LedgerDeps, name: string): Promise<numbe
         `The database holds ${row?.size ?? 0n} entries of ${origin}, the keys folder and the blob store know nothing of it: put the right ones back and start again.`,
       );
     }
-    await tiles.replace(signedKey(name), Buffer.from(emptyNote(deps)));
+    await keepEmpty(tiles, name, emptyNote(deps));
   }
   if (!begun) await writeInception(keysDirectory, origin, clock());
   return id;
 }
+
+/** Another gateway that began at the same time may have signed entries already: its note stays. */
+const keepEmpty = async (tiles: TileStore, name: string, note: string): Promise<void> => {
+  try {
+    await tiles.putIfAbsent(signedKey(name), Buffer.from(note));
+  } catch (error) {
+    if (!(error instanceof BlobStoreError && error.code === 'TILE_CONFLICT')) throw error;
+  }
+};
 
 const emptyNote = ({ origin, signer }: LedgerDeps): string =>
   signCheckpoint({ origin, size: 0n, root: EMPTY_ROOT }, signer);

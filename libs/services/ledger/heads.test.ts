@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { openFileTileStore } from '@dockchains/blobs';
+import { openFileTileStore, type TileStore } from '@dockchains/blobs';
 import { migrate, openDatabase, type Database } from '@dockchains/database';
 import { createTestDatabase, type TestDatabase } from '@dockchains/testing';
 import { createNoteSigner, parseOrigin } from '@dockchains/tlog';
@@ -89,6 +89,22 @@ test('a second gateway that believes it sequences cannot sign: its signature is 
   expect((await context.tiles.get(signedKey('public')))?.toString()).toBe(signed.note);
 });
 
+test('a gateway halted before it keeps its note does not leave it over a later one', async () => {
+  const reached = Promise.withResolvers<undefined>();
+  const go = Promise.withResolvers<undefined>();
+  const replace = async (key: string, bytes: Uint8Array): Promise<void> => {
+    reached.resolve(undefined);
+    await go.promise;
+    await context.tiles.replace(key, bytes);
+  };
+  const late = signBatch({ ...context, tiles: { ...context.tiles, replace } }, batch(0n, 2n));
+  await reached.promise;
+  const signed = await signBatch(context, batch(2n, 5n));
+  go.resolve(undefined);
+  await late;
+  expect((await context.tiles.get(signedKey('public')))?.toString()).toBe(signed.note);
+});
+
 test('a batch that does not follow the signed head is not signed', async () => {
   await signBatch(context, batch(0n, 2n));
   await expect(signBatch(context, batch(1n, 5n))).rejects.toMatchObject({ code: 'CONTRADICTION' });
@@ -114,4 +130,12 @@ test('a published head only grows', async () => {
   await publishHead(context, five);
   await publishHead(context, two);
   expect((await findPublishedHead(database, context.ledgerId))?.size).toBe(5n);
+});
+
+test('a gateway that begins the log while another signs does not take the note back', async () => {
+  const signed = await signBatch(context, batch(0n, 2n));
+  const looked: TileStore['get'] = () => Promise.resolve(undefined); // it looked before the other had begun
+  await rm(join(folder, 'keys'), { recursive: true });
+  await beginLedger({ ...context, tiles: { ...context.tiles, get: looked } }, 'public');
+  expect((await context.tiles.get(signedKey('public')))?.toString()).toBe(signed.note);
 });

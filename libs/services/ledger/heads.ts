@@ -57,7 +57,7 @@ export function findPublishedHead(database: Queryable, ledgerId: number): Promis
  *   or before the batch's predecessor
  */
 export async function signBatch(context: LedgerContext, batch: Batch): Promise<KeptHead> {
-  const { database, ledgerId, origin, signer, name, tiles } = context;
+  const { database, ledgerId, origin, signer } = context;
   const previous = await findSignedHead(database, ledgerId);
   if (previous === undefined) throw new LedgerError('CONTRADICTION', `${origin} has no signed head.`);
   if (previous.size === batch.end && !previous.root.equals(batch.root)) {
@@ -85,14 +85,16 @@ export async function signBatch(context: LedgerContext, batch: Batch): Promise<K
       `Another gateway signed for ${origin} meanwhile: this signature was thrown away.`,
     );
   }
-  await tiles.replace(signedKey(name), Buffer.from(note));
-  return { size: batch.end, root: Buffer.from(batch.root), note };
+  return keepSigned(context, { size: batch.end, root: Buffer.from(batch.root), note });
 }
 
-// A crash may have come between the swap and the file.
-const keepSigned = async ({ tiles, name }: LedgerContext, head: KeptHead): Promise<KeptHead> => {
+// Also of a batch signed before: a crash may have come between the swap and the file. Whoever was halted in between and
+// has just written over a later head's note writes that one again.
+const keepSigned = async (context: LedgerContext, head: KeptHead): Promise<KeptHead> => {
+  const { database, ledgerId, tiles, name } = context;
   await tiles.replace(signedKey(name), Buffer.from(head.note));
-  return head;
+  const latest = await findSignedHead(database, ledgerId);
+  return latest === undefined || latest.size <= head.size ? head : keepSigned(context, latest);
 };
 
 /**
