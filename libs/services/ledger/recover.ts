@@ -6,7 +6,7 @@ import { keyOf, signedKey, type Batch, type LedgerContext } from './context.ts';
 import { insertEntries, lockHead, readHead, type Head, type NewEntry } from './entries.ts';
 import { LedgerError } from './errors.ts';
 import { findPublishedHead, findSignedHead, publishHead, type KeptHead } from './heads.ts';
-import { noteBatch } from './sequence.ts';
+import { ensurePartitions, noteBatch } from './sequence.ts';
 import { listStaged, parseStagedBatch, parseStagedKey, type StagedBatch } from './staging.ts';
 import { readCommittedTile } from './tiles.ts';
 
@@ -19,10 +19,6 @@ const DROP_QUEUED = {
 const READ_LEAF = {
   name: 'ledger-read-leaf',
   text: 'SELECT entry FROM ledger_entry WHERE ledger_id = $1 AND index = $2',
-};
-const FORGET_BATCHES = {
-  name: 'ledger-forget-batches',
-  text: 'DELETE FROM ledger_batch WHERE ledger_id = $1 AND "end" > $2',
 };
 const SET_SIGNED = {
   name: 'ledger-set-signed',
@@ -55,9 +51,15 @@ export async function readEvidence(context: LedgerContext): Promise<Evidence> {
   }
 }
 
-/** Why the database can't be trusted to be the latest, if it is behind the tile store; undefined if it is not. */
+/**
+ * Why the database can't be trusted to be the latest, if it is behind the tile store; undefined if it is not.
+ * @throws LedgerError CONTRADICTION if the database holds another history than was signed
+ */
 export async function findLag(context: LedgerContext, evidence: Evidence): Promise<string | undefined> {
   const head = await readHead(context.database, context.ledgerId);
+  if (evidence.signed !== undefined && evidence.signed.size <= head.size) {
+    await requireRoot(context, evidence.signed);
+  }
   const signed = await findSignedHead(context.database, context.ledgerId);
   const last = evidence.staged.at(-1);
   if (last !== undefined && last.end > head.size) {
@@ -65,6 +67,11 @@ export async function findLag(context: LedgerContext, evidence: Evidence): Promi
   }
   if (evidence.signed !== undefined && evidence.signed.size > (signed?.size ?? 0n)) {
     return `a head of ${evidence.signed.size} entries was signed, the database knows ${signed?.size ?? 0n}`;
+  }
+  // Staged batches are dropped once final bundles cover them, and the signed note may be a delayed writer's older one.
+  const path = entriesPath({ index: head.size / WIDTH, width: TILE_WIDTH });
+  if ((await context.tiles.get(keyOf(context.name, path))) !== undefined) {
+    return `${path} is in the tile store, the database holds ${head.size} entries`;
   }
   return undefined;
 }
@@ -78,7 +85,6 @@ export async function findLag(context: LedgerContext, evidence: Evidence): Promi
 export async function recover(context: LedgerContext, evidence: Evidence): Promise<{ recovered: bigint }> {
   const before = await readHead(context.database, context.ledgerId);
   const published = await findPublishedHead(context.database, context.ledgerId);
-  await context.database.query(FORGET_BATCHES, [context.ledgerId, published?.size ?? 0n]);
   await checkOverlap(context, before);
 
   let size = await recoverBundles(context, before.size);
@@ -137,18 +143,22 @@ const applyStaged = async (context: LedgerContext, staged: StagedBatch): Promise
     );
   }
   const missing = staged.entries.slice(Number(head.size - staged.start));
-  const applied = await applyEntries(context, head.size, missing, staged.root);
-  return applied.end;
+  await applyEntries(context, head.size, missing, staged);
+  return staged.end;
 };
 
-/** One transaction: entries, queue and registry move together. `root`, where known, must be reached. */
-const applyEntries = (
+/**
+ * One transaction: entries, queue and registry move together. What comes from a staged batch must reach its root, and is
+ * noted as a batch whose later steps are still to be done, so that a crash right behind it leaves nothing unsigned.
+ */
+const applyEntries = async (
   context: LedgerContext,
   size: bigint,
   entries: readonly Uint8Array[],
-  root?: Uint8Array,
-): Promise<Batch> =>
-  context.database.transaction(async (transaction: Transaction) => {
+  staged?: StagedBatch,
+): Promise<Batch> => {
+  await ensurePartitions(context.database, size);
+  return context.database.transaction(async (transaction: Transaction) => {
     const head = await lockHead(transaction, context.ledgerId);
     if (head.size !== size) throw contradiction('Another gateway writes while this one recovers');
     const records = entries.map((entry) => parseRecord(entry));
@@ -158,14 +168,18 @@ const applyEntries = (
     }));
     await transaction.query(DROP_QUEUED, [context.ledgerId, recovered.map(({ recordId }) => recordId)]);
     const { batch } = await insertEntries(transaction, context.ledgerId, head, recovered);
-    if (root !== undefined && !Buffer.from(batch.root).equals(root)) {
-      throw contradiction(
-        `The staged entries up to ${batch.end} do not give the root that they were staged under`,
-      );
+    if (staged !== undefined) {
+      if (!Buffer.from(batch.root).equals(staged.root)) {
+        throw contradiction(
+          `The staged entries up to ${batch.end} do not give the root that they were staged under`,
+        );
+      }
+      await noteBatch(transaction, context.ledgerId, staged);
     }
     for (const record of records) await context.replay(transaction, record);
     return batch;
   });
+};
 
 /** Takes the signed note over from the tile store; the entries below it must give its root. */
 const adoptSigned = async (context: LedgerContext, { signed }: Evidence): Promise<void> => {
@@ -176,15 +190,18 @@ const adoptSigned = async (context: LedgerContext, { signed }: Evidence): Promis
       `A head of ${signed.size} entries was signed, but only ${head.size} entries can be found`,
     );
   }
-  const root = await rootFromTiles(signed.size, (tile) => readCommittedTile(context, tile));
-  if (!signed.root.equals(root)) {
-    throw contradiction(`The entries found do not give the root that was signed at ${signed.size}`);
-  }
+  await requireRoot(context, signed);
   await context.database.query(SET_SIGNED, [context.ledgerId, signed.size, signed.root, signed.note]);
   await publishHead(context, signed);
 };
 
-/** Notes again the staged batches whose later steps the restored database has forgotten. */
+/** The entries in the database must give the root that was signed at its size. */
+const requireRoot = async (context: LedgerContext, { size, root }: KeptHead): Promise<void> => {
+  if (root.equals(await rootFromTiles(size, (tile) => readCommittedTile(context, tile)))) return;
+  throw contradiction(`The entries found do not give the root that was signed at ${size}`);
+};
+
+/** Notes again the staged batches whose tiles the restored database does not know to be promoted. */
 const noteStagedBatches = async (
   context: LedgerContext,
   { staged }: Evidence,

@@ -15,7 +15,7 @@ const TAKE_QUEUE = {
 };
 const INSERT_BATCH = {
   name: 'ledger-insert-batch',
-  text: 'INSERT INTO ledger_batch (ledger_id, "end", start, root) VALUES ($1, $2, $3, $4)',
+  text: 'INSERT INTO ledger_batch (ledger_id, "end", start, root) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING',
 };
 const PARTITION_EXISTS = {
   name: 'ledger-partition-exists',
@@ -53,7 +53,7 @@ export async function sequenceBatch(
   });
 }
 
-/** Notes a batch whose later steps are still to be done. */
+/** Notes a batch whose later steps are still to be done; again changes nothing. */
 export async function noteBatch(
   target: Queryable,
   ledgerId: number,
