@@ -182,6 +182,24 @@ describe('the commit protocol', () => {
     expect((await first.status()).leading).toBe(true);
     expect((await second.status()).leading).toBe(false);
   });
+
+  test('a gateway that only follows refuses records too when the queue is full', async () => {
+    const halted = Promise.withResolvers<undefined>();
+    const first = await open((step) => (step === 'sequenced' ? halted.promise : undefined));
+    await append(first, 1);
+    const second = await open();
+    try {
+      await database.prisma.$executeRaw`
+        INSERT INTO ledger_queue (position, ledger_id, record_id, entry)
+        SELECT 1000 + n * 1000000, id, n::text, '' FROM ledger, generate_series(0, 1) n`;
+      await expect
+        .poll(() => append(second, 1).catch((error: unknown) => error), { timeout: 20_000, interval: 100 })
+        .toMatchObject({ code: 'BUSY' });
+    } finally {
+      await database.prisma.$executeRaw`DELETE FROM ledger_queue`;
+      halted.resolve(undefined);
+    }
+  });
 });
 
 describe('a database that was put back', () => {

@@ -111,8 +111,7 @@ export class Sequencer {
     if (this.#seen !== undefined) refuseRegression(head, this.#seen);
     this.#seen = head;
     await this.#finishBatches();
-    const [backlog] = await database.query<{ queued: bigint }>(READ_BACKLOG, [ledgerId]);
-    this.state.queued = backlog?.queued ?? 0n;
+    await this.#countQueued();
     if (this.state.queued === 0n) return false;
     await ensurePartitions(database, head.size);
     const sequenced = await sequenceBatch(this.#context, this.#seen);
@@ -121,6 +120,12 @@ export class Sequencer {
     await this.#report('sequenced', sequenced.batch);
     await this.#finishBatches();
     return true;
+  }
+
+  async #countQueued(): Promise<void> {
+    const { database, ledgerId } = this.#context;
+    const [backlog] = await database.query<{ queued: bigint }>(READ_BACKLOG, [ledgerId]);
+    this.state.queued = backlog?.queued ?? 0n;
   }
 
   async #finishBatches(): Promise<void> {
@@ -163,6 +168,7 @@ export class Sequencer {
     if (this.#seen !== undefined) refuseRegression(head, this.#seen);
     this.#seen = head;
     this.state.frozen = undefined;
+    await this.#countQueued();
     await this.#pause(FOLLOW_INTERVAL_MS);
   }
 
