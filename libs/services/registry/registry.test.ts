@@ -9,7 +9,7 @@ import { type BlobStore, openFileBlobStore } from '@dockchains/blobs';
 import { type Database, migrate, openDatabase } from '@dockchains/database';
 import { type Ledger, LedgerError } from '@dockchains/ledger';
 import { isDigest, parseManifestReference, parseRepositoryName, referrersTag } from '@dockchains/oci';
-import type { LedgerRecord } from '@dockchains/records';
+import { encodeRecord, type LedgerRecord } from '@dockchains/records';
 import {
   buildImage,
   buildIndex,
@@ -262,6 +262,36 @@ describe('replay', () => {
       const blob = await registry.getBlob({ principal, repository: REPOSITORY, digest: descriptor.digest });
       expect(blob.size).toBe(descriptor.size);
     }
+  });
+
+  test.each([
+    { name: 'publication', dropped: 1, kept: true },
+    { name: 'deletion', dropped: 2, kept: false },
+  ])('leaves a manifest as its queued $name has it', async ({ dropped, kept }) => {
+    const image = buildImage();
+    await pushBlobs(image);
+    const { digest } = image.descriptor;
+    const deletion = { principal, repository: REPOSITORY, reference: parseManifestReference(digest) };
+    await put(digest, image);
+    await registry.deleteManifest(deletion);
+    await put(digest, image);
+    if (!kept) await registry.deleteManifest(deletion);
+
+    // The last record has no index yet; those before it are found again by the recovery.
+    const waiting = appended.slice(-1);
+    await database.query(
+      { name: 'test-ledger', text: `INSERT INTO ledger (origin, root, frontier) VALUES ($1, $2, '')` },
+      ['acme.example/ledger/public', randomBytes(32)],
+    );
+    await database.query(
+      {
+        name: 'test-queue',
+        text: 'INSERT INTO ledger_queue (ledger_id, record_id, entry) SELECT id, $1, $2 FROM ledger',
+      },
+      [waiting[0]?.recordId ?? '', Buffer.concat(waiting.map(encodeRecord))],
+    );
+    await replayAll(appended.slice(dropped - 1, -1));
+    expect(await count('manifest')).toBe(kept ? 1 : 0);
   });
 
   test('leaves absent what the blob store no longer has', async () => {

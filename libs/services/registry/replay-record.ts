@@ -2,13 +2,15 @@ import { type BlobStore, BlobStoreError } from '@dockchains/blobs';
 import type { Statement, Transaction } from '@dockchains/database';
 import {
   type Digest,
+  digestAlgorithm,
+  digestHex,
   type Manifest,
   MAX_MANIFEST_BYTES,
   parseManifest,
   parseRepositoryName,
   parseTag,
 } from '@dockchains/oci';
-import type { LedgerRecord } from '@dockchains/records';
+import { type LedgerRecord, predicateType } from '@dockchains/records';
 
 import { ensureRepository } from './repositories.ts';
 import { setTag } from './set-tag.ts';
@@ -17,17 +19,27 @@ import { storeManifest } from './store-manifest.ts';
 /** Applies a record that a recovery found to manifests and tags, in the recovery's transaction. */
 export type ReplayRecord = (transaction: Transaction, record: LedgerRecord) => Promise<void>;
 
+type Place = { readonly transaction: Transaction; readonly repositoryId: number };
+
 const LINK: Statement = {
   name: 'registry_replay_link_blob',
   text: `WITH stored AS (INSERT INTO blob (digest, size) VALUES ($2, $3) ON CONFLICT (digest) DO NOTHING)
          INSERT INTO repository_blob (repository_id, digest) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
 };
-// What still waits in the queue is newer than any record that already has an index.
-const IS_QUEUED: Statement = {
-  name: 'registry_replay_is_queued',
-  text: `SELECT 1 FROM (SELECT convert_from(entry, 'UTF8')::jsonb AS statement FROM ledger_queue) AS queued
-         WHERE statement->'predicate'->>'repository' = $1 AND statement->'predicate'->>'tag' = $2 LIMIT 1`,
+// What still waits in the queue is newer than any record that already has an index, and its effect is in the tables.
+const FIND_QUEUED: Statement = {
+  name: 'registry_replay_find_queued',
+  text: `SELECT COALESCE(bool_or(statement->'predicate'->>'tag' = $2), false) AS tag,
+           COALESCE(bool_or(statement->>'predicateType' = ANY($3) AND statement->'subject'->0->'digest' = $4::jsonb), false)
+             AS manifest
+         FROM (SELECT convert_from(entry, 'UTF8')::jsonb AS statement FROM ledger_queue) AS queued
+         WHERE statement->'predicate'->>'repository' = $1`,
 };
+const FIND_MANIFEST: Statement = {
+  name: 'registry_replay_find_manifest',
+  text: 'SELECT FROM manifest WHERE repository_id = $1 AND digest = $2',
+};
+const MANIFEST_TYPES = [predicateType('manifest-published'), predicateType('manifest-deleted')];
 const DELETE_TAG: Statement = {
   name: 'registry_replay_delete_tag',
   text: 'DELETE FROM tag WHERE repository_id = $1 AND name = $2',
@@ -50,23 +62,29 @@ export function openReplay(blobs: BlobStore): ReplayRecord {
     const repository = parseRepositoryName(record.repository);
     const repositoryId = await ensureRepository(transaction, repository, 'public');
     const place = { transaction, repositoryId };
+    const queued = await findQueued(transaction, record);
     switch (record.kind) {
       case 'manifest-published':
+        if (queued.manifest) return;
         await restoreManifest(blobs, place, record);
         return;
       case 'tag-set': {
-        if (await isQueued(transaction, record)) return;
-        if (!(await restoreManifest(blobs, place, record))) return;
+        if (queued.tag) return;
+        const isThere = queued.manifest
+          ? await hasManifest(place, record.digest)
+          : await restoreManifest(blobs, place, record);
+        if (!isThere) return;
         const name = parseTag(record.tag);
         const { digest, recordId } = record;
         await setTag(transaction, { repositoryId, name, digest, recordId, at: new Date(record.time) });
         return;
       }
       case 'tag-deleted':
-        if (await isQueued(transaction, record)) return;
+        if (queued.tag) return;
         await transaction.query(DELETE_TAG, [repositoryId, record.tag]);
         return;
       case 'manifest-deleted':
+        if (queued.manifest) return;
         await transaction.query(DELETE_MANIFEST_TAGS, [repositoryId, record.digest]);
         await transaction.query(DELETE_MANIFEST, [repositoryId, record.digest]);
         return;
@@ -77,14 +95,29 @@ export function openReplay(blobs: BlobStore): ReplayRecord {
   };
 }
 
-async function isQueued(transaction: Transaction, { repository, tag }: { repository: string; tag: string }) {
-  return (await transaction.query(IS_QUEUED, [repository, tag])).length > 0;
+/** Whether a move of the record's tag, and a publication or deletion of its manifest, still wait in the queue. */
+async function findQueued(
+  transaction: Transaction,
+  record: LedgerRecord,
+): Promise<{ tag: boolean; manifest: boolean }> {
+  const { repository, digest } = record;
+  const [queued] = await transaction.query<{ tag: boolean; manifest: boolean }>(FIND_QUEUED, [
+    repository,
+    'tag' in record ? record.tag : null,
+    MANIFEST_TYPES,
+    JSON.stringify({ [digestAlgorithm(digest)]: digestHex(digest) }),
+  ]);
+  return queued ?? { tag: false, manifest: false };
+}
+
+async function hasManifest({ transaction, repositoryId }: Place, digest: Digest): Promise<boolean> {
+  return (await transaction.query(FIND_MANIFEST, [repositoryId, digest])).length > 0;
 }
 
 /** Brings back a manifest's row and the links of its blobs from what the store holds; false if it can't. */
 async function restoreManifest(
   blobs: BlobStore,
-  { transaction, repositoryId }: { transaction: Transaction; repositoryId: number },
+  { transaction, repositoryId }: Place,
   record: Extract<LedgerRecord, { kind: 'manifest-published' | 'tag-set' }>,
 ): Promise<boolean> {
   const { digest, recordId } = record;
