@@ -22,6 +22,11 @@ test.each([
     query: 'query ($n: Int!) { repositories(first: $n) { nodes { name } } }',
     cost: 1 + 9 * 2,
   },
+  {
+    name: 'a page of the length that a variable has by default',
+    query: 'query ($m: Int! = 100) { repositories(first: $m) { nodes { name } } }',
+    cost: 1 + 100 * 2,
+  },
   { name: 'a page of no length', query: '{ repositories(first: -5) { nodes { name } } }', cost: 1 + 2 },
   {
     name: 'pages in a page',

@@ -23,6 +23,9 @@ export type CostedOperation = {
   readonly variables: Readonly<Record<string, unknown>>;
 };
 
+/** By variable: the number it holds, or the length of its list. */
+type Lengths = ReadonlyMap<string, number | undefined>;
+
 // What costs more than reading a value: tiles read for a proof, a memory-hard password hash.
 const COST_OF_FIELD: Readonly<Record<string, number>> = { proof: 10, createAccount: 500, setPassword: 500 };
 
@@ -31,6 +34,7 @@ const COST_OF_FIELD: Readonly<Record<string, number>> = { proof: 10, createAccou
  * A connection counts as many times as its `first` says, `_entities` as it has representations.
  */
 export function costOf({ schema, document, operation, variables }: CostedOperation): number {
+  const lengths = lengthsOf(operation, variables);
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
@@ -71,7 +75,7 @@ export function costOf({ schema, document, operation, variables }: CostedOperati
     if (field === undefined) return 1; // introspection, which graphql-js bounds itself
     const inside =
       node.selectionSet === undefined ? 0 : ofSelections(node.selectionSet, getNamedType(field.type));
-    return (COST_OF_FIELD[field.name] ?? 1) + inside * timesOf(node, field, variables);
+    return (COST_OF_FIELD[field.name] ?? 1) + inside * timesOf(node, field, lengths);
   };
 
   return ofSelections(operation.selectionSet, schema.getRootType(operation.operation) ?? undefined);
@@ -84,21 +88,32 @@ function findField(
   return isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
 }
 
-function timesOf(
-  node: FieldNode,
-  field: GraphQLField<unknown, unknown>,
-  variables: CostedOperation['variables'],
-): number {
+function timesOf(node: FieldNode, field: GraphQLField<unknown, unknown>, lengths: Lengths): number {
   for (const { name, defaultValue } of field.args) {
     if (name !== 'first' && name !== 'representations') continue;
     const given = node.arguments?.find((argument) => argument.name.value === name)?.value;
-    return Math.max(1, sizeOf(given, variables) ?? sizeOfValue(defaultValue) ?? 1);
+    return Math.max(1, sizeOf(given, lengths) ?? sizeOfValue(defaultValue) ?? 1);
   }
   return 1;
 }
 
-function sizeOf(value: ValueNode | undefined, variables: CostedOperation['variables']): number | undefined {
-  if (value?.kind === Kind.VARIABLE) return sizeOfValue(variables[value.name.value]);
+/** What the operation's variables say, those that were not sent by their defaults. */
+function lengthsOf(
+  { variableDefinitions = [] }: OperationDefinitionNode,
+  variables: CostedOperation['variables'],
+): Lengths {
+  return new Map(
+    variableDefinitions.map(({ variable: { name }, defaultValue }) => [
+      name.value,
+      variables[name.value] === undefined
+        ? sizeOf(defaultValue, new Map())
+        : sizeOfValue(variables[name.value]),
+    ]),
+  );
+}
+
+function sizeOf(value: ValueNode | undefined, lengths: Lengths): number | undefined {
+  if (value?.kind === Kind.VARIABLE) return lengths.get(value.name.value);
   if (value?.kind === Kind.INT) return Number(value.value);
   return value?.kind === Kind.LIST ? value.values.length : undefined;
 }
