@@ -87,6 +87,22 @@ test('does not take credentials to another host without TLS', async () => {
   await expect(verifyCredentials(session)).rejects.toMatchObject({ code: 'BAD_RESPONSE' });
 });
 
+test('does not take credentials to a host without TLS that was reached by TLS', async () => {
+  const asked: string[] = [];
+  const unencrypted: typeof fetch = (input) => {
+    asked.push(input instanceof Request ? input.url : input.toString());
+    const headers = { 'www-authenticate': 'Bearer realm="http://gateway.example/token"' };
+    return Promise.resolve(new Response(null, { status: 401, headers }));
+  };
+  const session = openSession({
+    url: 'https://gateway.example',
+    credentials: CREDENTIALS,
+    fetch: unencrypted,
+  });
+  await expect(verifyCredentials(session)).rejects.toMatchObject({ code: 'BAD_RESPONSE' });
+  expect(asked).toEqual(['https://gateway.example/v2/']);
+});
+
 test.each([
   { status: 401, code: 'DENIED' },
   { status: 403, code: 'DENIED' },

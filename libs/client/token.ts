@@ -44,7 +44,7 @@ export function findChallenge(header: string | null): Challenge | undefined {
 
 /**
  * Opens a source of tokens for the gateway at `url`, anonymous without credentials. Credentials go to the gateway's own
- * host, or to another by TLS alone.
+ * host, or to another by TLS alone; one that is reached by TLS is not asked without.
  */
 export function openTokenSource(
   fetch: Fetch,
@@ -58,7 +58,7 @@ export function openTokenSource(
     if (known !== undefined && known.expiresAt > performance.now()) return known.token;
 
     const realm = new URL(challenge.realm);
-    if (realm.protocol !== 'https:' && realm.host !== new URL(url).host) {
+    if (realm.protocol !== 'https:' && realm.origin !== new URL(url).origin) {
       throw new ClientError(
         'BAD_RESPONSE',
         `${printable(url)} sends to ${printable(realm.host)} for a token, without TLS. Credentials are not sent there.`,
