@@ -165,6 +165,14 @@ describe('goes on from an earlier audit', () => {
     expect(resumed.result).toMatchObject({ status: 'good', state: 'state' in result && result.state });
   });
 
+  test('and keeps the earlier checkpoint in its states until it has come so far', async () => {
+    const checkpoint = { size: 16_684n, root: new Uint8Array(32) };
+    replaceBy(await buildLog({ size: 17_000, privateKey: log.privateKey }));
+    const { result, states } = await audit({ ...emptyState(), checkpoint });
+    expect(states).toMatchObject([{ size: 16_384n, checkpoint }]);
+    expect(result).toMatchObject({ status: 'bad', finding: { code: 'FORKED' } });
+  });
+
   test.each([600, 512])('and notices that an entry below %d was replaced since', async (size) => {
     const state = await firstState(size);
     const entries = pristine.entries.map((entry, i) =>

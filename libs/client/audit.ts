@@ -68,7 +68,10 @@ export async function auditLog({
     earlier: resume?.checkpoint,
     onBundle: async (checked) => {
       onProgress?.(checked.size, size);
-      if (checked.size % ENTRIES_PER_STATE === 0n) await onState?.({ ...checked, origin, checkpoint });
+      if (checked.size % ENTRIES_PER_STATE > 0n) return;
+      // One that is not reached yet is kept: if this audit is interrupted, the next must run through it.
+      const isAhead = resume !== undefined && resume.checkpoint.size > checked.size;
+      await onState?.({ ...checked, origin, checkpoint: isAhead ? resume.checkpoint : checkpoint });
     },
   });
   if (isFinding(tree)) return { status: 'bad', finding: tree };
