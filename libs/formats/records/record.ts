@@ -74,7 +74,7 @@ export function predicateType(kind: RecordKind): string {
 export function findKind(uri: string): RecordKind | undefined {
   if (!uri.startsWith(PREDICATE_PREFIX) || !uri.endsWith('/v1')) return undefined;
   const kind = uri.slice(PREDICATE_PREFIX.length, -'/v1'.length);
-  return kind in predicates ? (kind as RecordKind) : undefined;
+  return Object.hasOwn(predicates, kind) ? (kind as RecordKind) : undefined;
 }
 
 /** Checks a predicate against its kind's schema. @throws ZodError */

@@ -74,6 +74,11 @@ describe('an entry', () => {
       code: 'BAD_RECORD',
     },
     {
+      name: 'a kind that every object has as a property',
+      text: entry.replace('record/tag-set', 'record/constructor'),
+      code: 'UNKNOWN_KIND',
+    },
+    {
       name: 'a kind of the future',
       text: entry.replace('record/tag-set', 'record/tag-sung'),
       code: 'UNKNOWN_KIND',
