@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
@@ -48,10 +49,10 @@ export async function findFile(path: string, maxBytes: number): Promise<Buffer |
 export async function writeFileAtomically(named: string, content: string, mode = 0o644): Promise<void> {
   // What a link leads to is replaced, not the link.
   const path = await realpath(named).catch(() => named);
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    const file = await open(temporary, 'w', mode);
+    const file = await open(temporary, 'wx', mode);
     try {
       await file.writeFile(content);
       await file.sync();
