@@ -100,7 +100,9 @@ export function openDatabase(url: string, { connections = 20 }: { connections?: 
         const value = await work({
           query: (statement, parameters = []) => run(client, statement, parameters),
         });
-        await client.query('COMMIT');
+        // After a failed statement PostgreSQL takes COMMIT for ROLLBACK, and reports no error.
+        const { command } = await client.query('COMMIT');
+        if (command !== 'COMMIT') throw new Error('The transaction was rolled back: a statement had failed.');
         return value;
       } catch (error) {
         if (isConnectionLoss(error)) broken = error instanceof Error ? error : new Error(String(error));
