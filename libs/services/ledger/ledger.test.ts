@@ -174,6 +174,20 @@ describe('the commit protocol', () => {
     },
   );
 
+  test('freezes rather than putting a short bundle at its final key', async () => {
+    const ledger = await open(async (step) => {
+      if (step === 'published')
+        await database.prisma.$executeRawUnsafe('DELETE FROM ledger_entry WHERE index = 7');
+    });
+    await append(ledger, 300);
+    await expect
+      .poll(async () => (await ledger.status()).frozen, { timeout: 20_000 })
+      .toContain('255 of the entries');
+    await expect(readdir(join(folder, 'tiles/log/public/tile/entries'))).rejects.toMatchObject({
+      code: 'ENOENT',
+    });
+  });
+
   test('does not sequence twice when two gateways run', async () => {
     const [first, second] = [await open(), await open()];
     for (let round = 0; round < 10; round += 1) await Promise.all([append(first, 7), append(second, 9)]);

@@ -1,6 +1,7 @@
 import { encodeBundle, entriesPath, tilePath, TILE_WIDTH } from '@dockchains/tlog';
 
 import { keyOf, type Batch, type LedgerContext } from './context.ts';
+import { LedgerError } from './errors.ts';
 import { listStaged } from './staging.ts';
 
 const WIDTH = BigInt(TILE_WIDTH);
@@ -61,6 +62,7 @@ const promoteLeaves = async (
     index * WIDTH,
     (index + 1n) * WIDTH,
   ]);
+  requireWhole(rows, `entries ${index * WIDTH} to ${(index + 1n) * WIDTH}`);
   const bundle = encodeBundle(rows.map((row) => row.entry));
   await tiles.putIfAbsent(keyOf(name, entriesPath({ index, width: TILE_WIDTH })), bundle);
   const tile = Buffer.concat(rows.map((row) => row.leaf_hash));
@@ -78,8 +80,18 @@ const promoteNodes = async (
     index * WIDTH,
     (index + 1n) * WIDTH,
   ]);
+  requireWhole(rows, `nodes ${index * WIDTH} to ${(index + 1n) * WIDTH} of tile level ${level}`);
   const tile = Buffer.concat(rows.map((row) => row.hash));
   await tiles.putIfAbsent(keyOf(name, tilePath({ level, index, width: TILE_WIDTH })), tile);
+};
+
+/** What goes to a final key stays for ever: rows that went missing must not become a short tile. */
+const requireWhole = (rows: readonly object[], what: string): void => {
+  if (rows.length === TILE_WIDTH) return;
+  throw new LedgerError(
+    'CONTRADICTION',
+    `The database holds ${rows.length} of the ${what}: restore it from its backup.`,
+  );
 };
 
 const dropCovered = async ({ tiles, name }: LedgerContext, covered: bigint): Promise<void> => {
