@@ -32,8 +32,6 @@ export interface Database extends Queryable {
    * object share, is lost (`lost` aborts then); undefined if it is held already, wherever.
    */
   tryLock(key: bigint): Promise<Lock | undefined>;
-  /** Called after each new connection: the server may have been restored to another time. */
-  onConnect(listener: () => void): void;
   close(): Promise<void>;
 }
 
@@ -118,10 +116,6 @@ export function openDatabase(url: string, { connections = 20 }: { connections?: 
     },
 
     tryLock: (key) => locks.tryLock(key),
-
-    onConnect(listener) {
-      pool.on('connect', listener);
-    },
 
     async close() {
       await locks.close();
