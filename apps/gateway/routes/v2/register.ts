@@ -4,6 +4,7 @@ import { isUploadId } from '@dockchains/registry';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 import type { GatewayDeps } from '../../deps.ts';
+import { findNamespace } from '../../namespace.ts';
 import { parseV2Path, type V2Kind, type V2Target } from '../../v2-path.ts';
 import { appendUpload } from './append-upload.ts';
 import { cancelUpload } from './cancel-upload.ts';
@@ -64,8 +65,9 @@ async function handle(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const [path = '', search] = (request.raw.url ?? '').split('?', 2);
-  const target = parseV2Path(path);
+  const url = request.raw.url ?? '';
+  const mark = url.indexOf('?');
+  const target = parseV2Path(mark < 0 ? url : url.slice(0, mark));
   if (target === undefined) {
     throw new OciError('NAME_UNKNOWN', 'The registry has no such path.');
   }
@@ -75,8 +77,11 @@ async function handle(
     void reply.header('allow', Object.keys(ROUTES[target.kind]).join(', '));
     throw new OciError('UNSUPPORTED', `This path does not take ${request.method}.`);
   }
+  const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark));
+  const namespace = findNamespace(query, { ...deps.config, publicUrl: deps.publicUrl });
+  if (namespace !== undefined) void reply.header('oci-namespace', namespace);
   const principal = await authenticate(deps, target, request.headers.authorization);
-  return handler(deps, { target, principal, query: new URLSearchParams(search), request, reply });
+  return handler(deps, { target, principal, query, request, reply });
 }
 
 function findHandler<Kind extends V2Kind>(
