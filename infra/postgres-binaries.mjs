@@ -6,6 +6,7 @@ import {
   cpSync,
   existsSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
@@ -18,7 +19,8 @@ import { fileURLToPath } from 'node:url';
 import { Refusal } from './steps.mjs';
 
 const clone = dirname(dirname(fileURLToPath(import.meta.url)));
-const sharedFolder = '/var/tmp';
+// Root's own, so that nobody else can put anything there, nor replace what lies there.
+const rootFolder = '/var/lib/dockchains';
 
 /** The npm package that holds this platform's binaries. @throws {Refusal} where there is none. */
 export function postgresPackage() {
@@ -35,19 +37,18 @@ export function findPostgresUser() {
   return findUser('postgres') ?? createUser('postgres') ?? getUser('nobody');
 }
 
-/** The folder of `postgres` and `initdb`, which the user can execute; copied once to /var/tmp where it cannot. */
+/** The folder of `postgres` and `initdb`, which the user can execute; copied once to root's folder where it cannot. */
 export function preparePostgresBinaries(user) {
   const folder = join(postgresPackage(), 'native');
   if (!user || canRun(folder, user)) return join(folder, 'bin');
   const { version } = JSON.parse(readFileSync(join(postgresPackage(), 'package.json'), 'utf8'));
-  const copy = join(sharedFolder, `dockchains-postgres-${version}-${process.arch}`);
-  if (existsSync(copy) && isOurs(copy) && canRun(copy, user)) return join(copy, 'bin');
+  const copy = join(openRootFolder(), `postgres-${version}-${process.arch}`);
+  if (canRun(copy, user)) return join(copy, 'bin');
 
   const draft = mkdtempSync(`${copy}.`);
   cpSync(folder, draft, { recursive: true, verbatimSymlinks: true });
   openToAll(draft);
-  if (existsSync(copy)) rmSync(copy, { recursive: true });
-  renameSync(draft, copy);
+  place(draft, copy, user);
   return join(copy, 'bin');
 }
 
@@ -64,11 +65,22 @@ export function canReach(path, user) {
   }
 }
 
-/** A new folder that the user can reach, of a name that nobody can have taken. */
+/** A new folder that the user can reach. */
 export function makeReachableFolder() {
-  const folder = mkdtempSync(join(sharedFolder, 'dockchains-data-'));
+  const folder = mkdtempSync(join(openRootFolder(), 'data-'));
   chmodSync(folder, 0o711);
   return folder;
+}
+
+// Another clone's run may put its copy there first, which is as good.
+function place(draft, copy, user) {
+  try {
+    rmSync(copy, { recursive: true, force: true });
+    renameSync(draft, copy);
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true });
+    if (!canRun(copy, user)) throw error;
+  }
 }
 
 function canRun(folder, user) {
@@ -76,10 +88,10 @@ function canRun(folder, user) {
   return status === 0;
 }
 
-// /var/tmp is open to everybody: what is not root's, or others may write to, is not run.
-function isOurs(folder) {
-  const { uid, mode } = lstatSync(folder);
-  return uid === 0 && (mode & 0o022) === 0 && lstatSync(folder).isDirectory();
+function openRootFolder() {
+  mkdirSync(rootFolder, { recursive: true });
+  chmodSync(rootFolder, 0o755);
+  return rootFolder;
 }
 
 function openToAll(path) {
