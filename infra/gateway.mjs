@@ -109,8 +109,8 @@ export async function seedGateway(organisation, port, credentials) {
 
 function seedOf(credentials) {
   const policies = {
-    operator: [{ pattern: '**', actions: ['pull', 'push', 'delete', 'admin'] }],
-    publisher: [{ pattern: 'public/**', actions: ['pull', 'push', 'delete'] }],
+    operator: [{ pattern: '**', actions: ['admin'] }],
+    publisher: [{ pattern: 'public/**', actions: ['push', 'tag:create', 'tag:move', 'delete'] }],
     reader: [{ pattern: '**', actions: ['pull'] }],
     arbitrator: [],
   };

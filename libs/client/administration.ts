@@ -23,7 +23,7 @@ const repositorySchema = z.object({
   createdAt: z.string().max(64),
 });
 
-/** Who may sign in, and what they may do; actions are PULL, PUSH, DELETE, ADMIN. */
+/** Who may sign in, and what they may do; actions are PULL, PUSH, TAG_CREATE, TAG_MOVE, DELETE, ADMIN. */
 export type Account = z.output<typeof accountSchema>;
 
 /** Where repositories may come to be, and how visible they are: PUBLIC, PROTECTED, PRIVATE. */

@@ -41,7 +41,7 @@ export interface TestGateway {
   readonly pid: number;
   /** May do everything. */
   readonly operator: TestAccount;
-  /** May pull, push and delete in `public/**`. */
+  /** May pull, push, tag and delete in `public/**`. */
   readonly publisher: TestAccount;
   /** May pull in `public/**`. */
   readonly reader: TestAccount;
@@ -63,10 +63,11 @@ const OPERATOR: TestAccount = { username: 'operator', password: 'operator-passwo
 const PUBLISHER: TestAccount = { username: 'publisher', password: 'publisher-password-1' };
 const READER: TestAccount = { username: 'reader', password: 'reader-password-1' };
 
+const ALL = ['pull', 'push', 'tag:create', 'tag:move', 'delete'];
 const SEED = {
   accounts: [
-    { ...OPERATOR, policies: [{ pattern: '**', actions: ['pull', 'push', 'delete', 'admin'] }] },
-    { ...PUBLISHER, policies: [{ pattern: 'public/**', actions: ['pull', 'push', 'delete'] }] },
+    { ...OPERATOR, policies: [{ pattern: '**', actions: [...ALL, 'admin'] }] },
+    { ...PUBLISHER, policies: [{ pattern: 'public/**', actions: ALL }] },
     { ...READER, policies: [{ pattern: 'public/**', actions: ['pull'] }] },
   ],
   namespaces: [{ pattern: 'public/**', visibility: 'public' }],

@@ -12,7 +12,7 @@ type Options = { readonly registry?: string };
 type AddOptions = Options & PasswordOptions & { readonly allow?: readonly string[] };
 type Policy = { readonly pattern: string; readonly actions: readonly string[] };
 
-const ACTIONS = ['pull', 'push', 'delete', 'admin'];
+const ACTIONS = ['pull', 'push', 'tag:create', 'tag:move', 'delete', 'admin'];
 
 /** `dockchains account`: who may sign in, and what they may do. For operators. */
 export const registerAccount: Register = (parent, context) => {
@@ -42,7 +42,7 @@ function addAdd(group: Command, { io, print }: CommandContext): void {
     withPasswordOptions(
       commandOf('add <username>', {
         summary: 'make an account',
-        examples: `dockchains account add ci --generate --allow 'public/**=pull,push'
+        examples: `dockchains account add ci --generate --allow 'public/**=push,tag:create'
 dockchains account add ada --password-stdin < secret`,
       }),
     )
@@ -113,8 +113,8 @@ function addAllow(group: Command, { io, print }: CommandContext): void {
   group.addCommand(
     commandOf('allow <username> <glob> <actions>', {
       summary: 'set what an account may do under a pattern of repositories',
-      examples: `dockchains account allow ada 'public/**' pull,push
-dockchains account allow ops '**' pull,push,delete,admin`,
+      examples: `dockchains account allow ada 'public/**' push,tag:create,tag:move
+dockchains account allow ops '**' admin`,
     })
       .option(...ORGANISATION_OPTION)
       .action(
@@ -168,27 +168,30 @@ function parsePolicy(text: string): Policy {
   const pattern = text.slice(0, Math.max(equals, 0));
   const actions = text.slice(equals + 1).split(',');
   if (pattern !== '' && actions.every((action) => ACTIONS.includes(action))) {
-    return { pattern, actions: actions.map((action) => action.toUpperCase()) };
+    return { pattern, actions: actions.map((action) => action.toUpperCase().replace(':', '_')) };
   }
   throw new CliError(
     'USAGE',
-    `"${text.slice(0, 300)}" must be a pattern of repositories and actions of ${ACTIONS.join(', ')}, like 'public/**=pull,push'.`,
+    `"${text.slice(0, 300)}" must be a pattern of repositories and actions of ${ACTIONS.join(', ')}, like 'public/**=push,tag:create'.`,
   );
 }
 
 const HEAD = ['USERNAME', 'PRINCIPAL', 'STATE', 'MAY'];
 
 function rowOf({ username, principalId, disabled, policies }: Account): string[] {
-  const may = policies
-    .map(({ pattern, actions }) => `${pattern}=${actions.join(',').toLowerCase()}`)
-    .join(' ');
+  const may = policies.map(({ pattern, actions }) => `${pattern}=${actions.map(nameOf).join(',')}`).join(' ');
   return [username, principalId, disabled ? 'disabled' : 'active', may];
 }
 
 function toJson({ policies, ...account }: Account) {
   const lower = policies.map(({ pattern, actions }) => ({
     pattern,
-    actions: actions.map((action) => action.toLowerCase()),
+    actions: actions.map(nameOf),
   }));
   return { ...account, policies: lower };
+}
+
+/** What the command line calls an action of the API: `tag:create` for TAG_CREATE. */
+function nameOf(action: string): string {
+  return action.toLowerCase().replace('_', ':');
 }

@@ -1,13 +1,15 @@
 import { generateKeyPairSync } from 'node:crypto';
 
-import { type Database, migrate, openDatabase } from '@dockchains/database';
+import { type Database, migrate, openDatabase, type Statement } from '@dockchains/database';
 import { createTestDatabase, type TestDatabase } from '@dockchains/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { type Access, createAccess } from './access.ts';
-import type { Principal } from './principal.ts';
+import { FACTS_COLUMNS, FACTS_JOINS, type FactsRow } from './facts.ts';
+import type { Action, Principal } from './principal.ts';
 
 const PASSWORD = 'a long enough password';
+const ACTIONS: readonly Action[] = ['pull', 'push', 'tag:create', 'tag:move', 'delete', 'admin'];
 const { privateKey: tokenKey } = generateKeyPairSync('ed25519');
 
 let testDatabase: TestDatabase;
@@ -146,6 +148,41 @@ describe('tokens', () => {
 });
 
 describe('decisions', () => {
+  test('on a push and its tags take one look', async () => {
+    const bob = { ...(await signIn('bob')), scopes: [repository('**', 'push')] };
+    await access.setPolicy('bob', 'team/*', ['push', 'tag:create']);
+    const rights = await access.findRights(bob, 'team/hidden');
+    expect(ACTIONS.filter((action) => rights.can(action))).toEqual(['pull', 'push', 'tag:create']);
+    expect(() => {
+      rights.require('tag:create');
+    }).not.toThrow();
+    expect(() => {
+      rights.require('tag:move');
+    }).toThrow(code('DENIED'));
+    await access.removePolicy('bob', 'team/*');
+  });
+
+  test('may rest on facts that come with what the caller reads', async () => {
+    const READ: Statement = {
+      name: 'test_read_with_facts',
+      text: `SELECT w.extra, ${FACTS_COLUMNS}
+             FROM unnest($1::text[], $2::text[], $3::text[]) AS w(principal, repository, extra) ${FACTS_JOINS}`,
+    };
+    const alice = { ...(await signIn('alice')), scopes: [repository('**', 'push')] };
+    const read = async (id: string | undefined, name: string) => {
+      const rows = await database.query<FactsRow & { extra: string }>(READ, [[id ?? null], [name], [name]]);
+      return rows[0] ?? expect.fail('The statement gave no row.');
+    };
+    const own = await read(alice.id, 'team/hidden');
+    expect(own.extra).toBe('team/hidden');
+    expect(access.judge(alice, 'team/hidden', own).can('pull')).toBe(true);
+    expect(access.judge(alice, 'team/hidden', own).can('admin')).toBe(false);
+    const anonymous = await read(undefined, 'team/hidden');
+    expect(() => {
+      access.judge({ id: undefined, scopes: [] }, 'team/hidden', anonymous).require('pull');
+    }).toThrow(code('UNAUTHORIZED'));
+  });
+
   test('follow the policy as it is now, whatever the token says', async () => {
     const bob = await signIn('bob');
     const scoped = { ...bob, scopes: [repository('**', 'push')] };

@@ -36,7 +36,7 @@ export function createAccess({ database, tokenKey, organisation, clock, publicUr
   const namespaces = createNamespaces(database, clock);
   return {
     ...createAuthentication({ database, passwords, tokens, clock, organisation, publicUrl }),
-    ...createDecisions(database),
+    ...createDecisions(database, clock),
     ...accounts,
     ...namespaces,
     seed: (input) => sow({ ...accounts, ...namespaces }, input),

@@ -5,7 +5,7 @@ import { AccessError } from './errors.ts';
 import { isPattern, matchesPattern } from './glob.ts';
 import { isUsername, MAX_PASSWORD } from './input.ts';
 import type { Passwords } from './passwords.ts';
-import { type Action, ANONYMOUS, includesAction, isAction, type Principal } from './principal.ts';
+import { type Action, ANONYMOUS, includesAction, type Principal } from './principal.ts';
 import { TOKEN_SECONDS, type Tokens, UPLOAD_GRACE_SECONDS } from './tokens.ts';
 
 /** A user name and its password, as sent. */
@@ -59,6 +59,8 @@ type AuthenticationDeps = {
 type PolicyRow = { readonly pattern: string; readonly actions: readonly string[] };
 
 const BEARER = /^bearer +([A-Za-z0-9._-]+) *$/i;
+// Docker's scopes know no rights to tags: `push` covers them, and the policies tell them apart.
+const OF_SCOPES: readonly Action[] = ['pull', 'push', 'delete', 'admin'];
 // What Docker's clients mean by `*`.
 const ALL: readonly Action[] = ['pull', 'push', 'delete'];
 
@@ -168,5 +170,5 @@ const grants = ({ pattern, actions }: PolicyRow, action: Action, name: string): 
   includesAction(actions, action) && (name.includes('*') || matchesPattern(pattern, name));
 
 const expand = (actions: readonly string[]): Action[] => [
-  ...new Set(actions.flatMap((action) => (action === '*' ? ALL : isAction(action) ? [action] : []))),
+  ...new Set(actions.flatMap((text) => (text === '*' ? ALL : OF_SCOPES.filter((action) => action === text)))),
 ];

@@ -5,7 +5,7 @@ import { decide, type Facts, refusal } from './decide.ts';
 import { type Action, ANONYMOUS, coversAction, type Principal } from './principal.ts';
 
 const ID = '0'.repeat(32);
-const ACTIONS: readonly Action[] = ['pull', 'push', 'delete', 'admin'];
+const ACTIONS: readonly Action[] = ['pull', 'push', 'tag:create', 'tag:move', 'delete', 'admin'];
 
 const signedIn = (...actions: readonly string[]): Principal => ({
   id: ID,
@@ -14,9 +14,12 @@ const signedIn = (...actions: readonly string[]): Principal => ({
 const facts = (changes: Partial<Facts> = {}): Facts => ({
   active: true,
   visibility: null,
-  patterns: [],
+  policies: [],
   ...changes,
 });
+
+const may = (action: Action, ...patterns: readonly string[]): Facts['policies'] =>
+  patterns.map((pattern) => ({ pattern, actions: [action] }));
 
 describe('decisions on team/app', () => {
   const anonymous = { active: false };
@@ -110,49 +113,49 @@ describe('decisions on team/app', () => {
       who: 'policy for others',
       principal: signedIn('push'),
       action: 'push',
-      known: { patterns: ['team/other', 'app'] },
+      known: { policies: may('admin', 'team/other', 'app') },
       decision: 'DENIED',
     },
     {
       who: 'policy and scope',
       principal: signedIn('push'),
       action: 'push',
-      known: { patterns: ['team/*'] },
+      known: { policies: may('admin', 'team/*') },
       decision: 'ALLOWED',
     },
     {
       who: 'policy, scope push',
       principal: signedIn('push'),
       action: 'pull',
-      known: { patterns: ['**'] },
+      known: { policies: may('admin', '**') },
       decision: 'ALLOWED',
     },
     {
       who: 'policy, scope pull',
       principal: signedIn('pull'),
       action: 'push',
-      known: { patterns: ['**'] },
+      known: { policies: may('admin', '**') },
       decision: 'INSUFFICIENT_SCOPE',
     },
     {
       who: 'policy, scope push',
       principal: signedIn('push'),
       action: 'delete',
-      known: { patterns: ['**'] },
+      known: { policies: may('admin', '**') },
       decision: 'INSUFFICIENT_SCOPE',
     },
     {
       who: 'policy, scope admin',
       principal: signedIn('admin'),
       action: 'delete',
-      known: { patterns: ['**'] },
+      known: { policies: may('admin', '**') },
       decision: 'ALLOWED',
     },
     {
       who: 'policy, no scope',
       principal: signedIn(),
       action: 'pull',
-      known: { patterns: ['**'] },
+      known: { policies: may('admin', '**') },
       decision: 'INSUFFICIENT_SCOPE',
     },
     {
@@ -173,28 +176,77 @@ describe('decisions on team/app', () => {
       who: 'disabled, policy',
       principal: signedIn('push'),
       action: 'push',
-      known: { active: false, patterns: ['**'] },
+      known: { active: false, policies: may('admin', '**') },
       decision: 'INVALID_TOKEN',
     },
     {
       who: 'account gone',
       principal: signedIn('push'),
       action: 'push',
-      known: { active: false, patterns: ['**'] },
+      known: { active: false, policies: may('admin', '**') },
+      decision: 'INVALID_TOKEN',
+    },
+    {
+      who: 'may only push, tags',
+      principal: signedIn('push'),
+      action: 'tag:create',
+      known: { policies: may('push', '**') },
+      decision: 'DENIED',
+    },
+    {
+      who: 'may create tags alone',
+      principal: signedIn('push'),
+      action: 'tag:move',
+      known: { policies: may('tag:create', '**') },
+      decision: 'DENIED',
+    },
+    {
+      who: 'may move tags, by the scope of a push',
+      principal: signedIn('push'),
+      action: 'tag:move',
+      known: { policies: may('tag:move', '**') },
+      decision: 'ALLOWED',
+    },
+    {
+      who: 'may create tags, by the scope of a pull',
+      principal: signedIn('pull'),
+      action: 'tag:create',
+      known: { policies: may('tag:create', '**') },
+      decision: 'INSUFFICIENT_SCOPE',
+    },
+    {
+      who: 'may create tags alone',
+      principal: signedIn('push'),
+      action: 'push',
+      known: { policies: may('tag:create', '**') },
+      decision: 'DENIED',
+    },
+    {
+      who: 'expired, a tag',
+      principal: { ...signedIn('push'), expired: true },
+      action: 'tag:create',
+      known: { policies: may('admin', '**') },
+      decision: 'INVALID_TOKEN',
+    },
+    {
+      who: 'expired and disabled, own upload',
+      principal: { ...signedIn('push'), expired: true },
+      action: 'push',
+      known: { active: false, policies: may('admin', '**') },
       decision: 'INVALID_TOKEN',
     },
     {
       who: 'expired, own upload',
       principal: { ...signedIn('push'), expired: true },
       action: 'push',
-      known: { patterns: ['**'] },
+      known: { policies: may('admin', '**') },
       decision: 'ALLOWED',
     },
     {
       who: 'expired',
       principal: { ...signedIn('push'), expired: true },
       action: 'pull',
-      known: { patterns: ['**'], visibility: 'public' },
+      known: { policies: may('admin', '**'), visibility: 'public' },
       decision: 'INVALID_TOKEN',
     },
   ])('$who: $action is $decision', ({ principal, action, known, decision }) => {
@@ -223,7 +275,7 @@ describe('decisions on team/app', () => {
         anyVisibility,
         fc.boolean(),
         (principal, action, visibility, active) => {
-          const decision = decide(principal, action, 'team/app', { active, visibility, patterns: [] });
+          const decision = decide(principal, action, 'team/app', { active, visibility, policies: [] });
           if (decision === 'ALLOWED')
             expect({ action, visibility }).toEqual({ action: 'pull', visibility: 'public' });
         },
@@ -235,7 +287,7 @@ describe('decisions on team/app', () => {
     fc.assert(
       fc.property(anyPrincipal, anyAction, (principal, action) => {
         const decisions = [null, 'private', 'protected'].map((visibility) =>
-          decide(principal, action, 'team/app', { active: true, visibility, patterns: [] }),
+          decide(principal, action, 'team/app', { active: true, visibility, policies: [] }),
         );
         expect(new Set(decisions).size).toBe(1);
       }),
@@ -251,7 +303,10 @@ test('a scope of another type, name or unknown action covers nothing', () => {
   );
 });
 
-test('a refused push is challenged with the scope that docker asks for', () => {
-  const error = refusal('INSUFFICIENT_SCOPE', 'push', 'team/app');
-  expect(error.scopes).toEqual([{ type: 'repository', name: 'team/app', actions: ['pull', 'push'] }]);
-});
+test.each<Action>(['push', 'tag:create', 'tag:move'])(
+  'a refused %s is challenged with the scope that docker asks for',
+  (action) => {
+    const error = refusal('INSUFFICIENT_SCOPE', action, 'team/app');
+    expect(error.scopes).toEqual([{ type: 'repository', name: 'team/app', actions: ['pull', 'push'] }]);
+  },
+);

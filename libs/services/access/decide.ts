@@ -1,6 +1,13 @@
 import { AccessError, type AccessErrorCode } from './errors.ts';
 import { matchesPattern } from './glob.ts';
-import { type Action, coversAction, type Principal } from './principal.ts';
+import {
+  type Action,
+  coversAction,
+  includesAction,
+  type Policy,
+  type Principal,
+  scopeActionOf,
+} from './principal.ts';
 
 /** What the database says at the moment of a decision. */
 export type Facts = {
@@ -8,8 +15,8 @@ export type Facts = {
   readonly active: boolean;
   /** The repository's visibility; null if it does not exist. */
   readonly visibility: string | null;
-  /** Patterns of the principal's policies whose actions include the one asked for. */
-  readonly patterns: readonly string[];
+  /** Those of the principal, whatever they are about. */
+  readonly policies: readonly Policy[];
 };
 
 /** The answer to "may this principal do this here?". */
@@ -29,7 +36,10 @@ export function decide(principal: Principal, action: Action, repository: string,
   if (principal.expired === true && action !== 'push') return 'INVALID_TOKEN';
   if (action === 'pull' && facts.visibility === 'public') return 'ALLOWED';
   if (principal.id === undefined) return 'UNAUTHORIZED';
-  if (!facts.patterns.some((pattern) => matchesPattern(pattern, repository))) {
+  const isGranted = facts.policies.some(
+    ({ pattern, actions }) => includesAction(actions, action) && matchesPattern(pattern, repository),
+  );
+  if (!isGranted) {
     return action === 'pull' ? 'NAME_UNKNOWN' : 'DENIED';
   }
   return coversAction(principal.scopes, action, repository) ? 'ALLOWED' : 'INSUFFICIENT_SCOPE';
@@ -37,7 +47,8 @@ export function decide(principal: Principal, action: Action, repository: string,
 
 /** Gives the error of a refusal; it says the same whether the repository exists or not. */
 export function refusal(decision: Exclude<Decision, 'ALLOWED'>, action: Action, name: string): AccessError {
-  const scopes = [{ type: 'repository', name, actions: action === 'push' ? ['pull', 'push'] : [action] }];
+  const needed = scopeActionOf(action);
+  const scopes = [{ type: 'repository', name, actions: needed === 'push' ? ['pull', 'push'] : [needed] }];
   return new AccessError(decision, MESSAGES[decision](action, name), { scopes });
 }
 
@@ -56,6 +67,8 @@ const MESSAGES: Readonly<
 const WORDS: Readonly<Record<Action, string>> = {
   pull: 'pull from',
   push: 'push to',
+  'tag:create': 'create tags in',
+  'tag:move': 'move tags in',
   delete: 'delete from',
   admin: 'administer',
 };

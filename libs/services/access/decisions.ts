@@ -1,7 +1,7 @@
 import type { Database, Statement } from '@dockchains/database';
 
-import { decide, type Decision, refusal } from './decide.ts';
-import { openFactsLookup } from './facts.ts';
+import { decide, refusal } from './decide.ts';
+import { type FactsRow, openFactsLookup, readFacts } from './facts.ts';
 import { encodePatternExpression, EVERYTHING, isPattern } from './glob.ts';
 import { type Action, actionsGranting, includesAction, type Principal } from './principal.ts';
 
@@ -15,6 +15,13 @@ export type Readable = {
   readonly scopes: readonly string[];
 };
 
+/** What a principal may do to one repository, as of one moment: for who asks about several actions at once. */
+export type Rights = {
+  can(action: Action): boolean;
+  /** Returns if {@link can} says so. @throws AccessError as {@link Decisions.require} */
+  require(action: Action): void;
+};
+
 /** The one decision point: every read and write asks here, and nothing is remembered between two questions. */
 export interface Decisions {
   /**
@@ -25,6 +32,13 @@ export interface Decisions {
   require(principal: Principal, action: Action, repository: string): Promise<void>;
   /** Says whether {@link require} would return. */
   allowed(principal: Principal, action: Action, repository: string): Promise<boolean>;
+  /** Gives what {@link require} would say now to each action, for one query. */
+  findRights(principal: Principal, repository: string): Promise<Rights>;
+  /**
+   * Decides by facts that the caller's own statement has read since it was asked, with FACTS_COLUMNS and FACTS_JOINS:
+   * one query then serves the decision and what it is about.
+   */
+  judge(principal: Principal, repository: string, facts: FactsRow): Rights;
   /**
    * Returns if the principal may administer the organisation: a policy of `admin` on `**`, and a token of that scope.
    * @throws AccessError as `require` does for a write
@@ -37,36 +51,53 @@ export interface Decisions {
 const READ_READABLE: Statement = {
   name: 'access_read_readable',
   text: `SELECT pattern FROM policy JOIN account ON account.id = principal_id
-    WHERE principal_id = $1 AND disabled_at IS NULL AND actions && $2`,
+    WHERE principal_id = $1 AND disabled_at IS NULL AND (expires_at IS NULL OR expires_at > $3) AND actions && $2`,
 };
 
 /** Makes the {@link Decisions} over a database. */
-export function createDecisions(database: Database): Decisions {
+export function createDecisions(database: Database, clock: () => Date): Decisions {
   const find = openFactsLookup(database);
-  const decideNow = async (principal: Principal, action: Action, repository: string): Promise<Decision> =>
-    decide(principal, action, repository, await find(principal.id, action, repository));
+
+  const judge: Decisions['judge'] = (principal, repository, row) => {
+    const facts = readFacts(row, clock());
+    const decideOn = (action: Action) => decide(principal, action, repository, facts);
+    return {
+      can: (action) => decideOn(action) === 'ALLOWED',
+      require(action) {
+        const decision = decideOn(action);
+        if (decision !== 'ALLOWED') throw refusal(decision, action, repository);
+      },
+    };
+  };
+  const findRights = async (principal: Principal, repository: string): Promise<Rights> =>
+    judge(principal, repository, await find(principal.id, repository));
 
   return {
+    judge,
+    findRights,
+
     async require(principal, action, repository) {
-      const decision = await decideNow(principal, action, repository);
-      if (decision !== 'ALLOWED') throw refusal(decision, action, repository);
+      (await findRights(principal, repository)).require(action);
     },
 
-    allowed: async (principal, action, repository) =>
-      (await decideNow(principal, action, repository)) === 'ALLOWED',
+    allowed: async (principal, action, repository) => (await findRights(principal, repository)).can(action),
 
     async requireOperator(principal) {
-      const facts = await find(principal.id, 'admin', EVERYTHING);
+      const facts = readFacts(await find(principal.id, EVERYTHING), clock());
       // Taken for a name, "**" would also be matched by "*": policy and scope must say "**" themselves.
-      const patterns = facts.patterns.filter((pattern) => pattern === EVERYTHING);
+      const policies = facts.policies.filter(({ pattern }) => pattern === EVERYTHING);
       const scopes = principal.scopes.filter(({ name }) => name === EVERYTHING);
-      const decision = decide({ ...principal, scopes }, 'admin', EVERYTHING, { ...facts, patterns });
+      const decision = decide({ ...principal, scopes }, 'admin', EVERYTHING, { ...facts, policies });
       if (decision !== 'ALLOWED') throw refusal(decision, 'admin', EVERYTHING);
     },
 
     async findReadable({ id, scopes, expired }) {
       if (id === undefined || expired === true) return { policies: [], scopes: [] };
-      const rows = await database.query<{ pattern: string }>(READ_READABLE, [id, actionsGranting('pull')]);
+      const rows = await database.query<{ pattern: string }>(READ_READABLE, [
+        id,
+        actionsGranting('pull'),
+        clock(),
+      ]);
       const catalog = scopes.some(({ type, name }) => type === 'registry' && name === 'catalog');
       const named = scopes.filter(
         ({ type, actions }) => type === 'repository' && includesAction(actions, 'pull'),

@@ -2,42 +2,69 @@ import { type Queryable, shareLookups, type Statement } from '@dockchains/databa
 
 import type { Facts } from './decide.ts';
 import { isPattern } from './glob.ts';
-import { type Action, actionsGranting } from './principal.ts';
+import type { Policy } from './principal.ts';
+
+/** What {@link FACTS_COLUMNS} give of one principal and one repository. */
+export type FactsRow = {
+  readonly enabled: boolean;
+  readonly expiresAt: Date | null;
+  readonly visibility: string | null;
+  /** Each a pattern, a space, and actions between commas. */
+  readonly policies: readonly string[];
+};
+
+/**
+ * The columns of a {@link FactsRow}, in a statement with {@link FACTS_JOINS}: for whoever reads what is asked for and the
+ * facts of the decision at once.
+ */
+export const FACTS_COLUMNS = `a.id IS NOT NULL AND a.disabled_at IS NULL AS enabled, a.expires_at AS "expiresAt",
+           r.visibility,
+           ARRAY(SELECT p.pattern || ' ' || array_to_string(p.actions, ',') FROM policy p
+                 WHERE p.principal_id = a.id) AS policies`;
+
+/**
+ * Joins the account `a` and the repository `r`, if they are there, to what is wanted: `w`, with the columns `principal`
+ * (null: anonymous) and `repository` (a name).
+ */
+export const FACTS_JOINS = `LEFT JOIN account a ON a.id = w.principal
+         LEFT JOIN repository r ON r.name = w.repository`;
 
 /** Reads what a decision rests on; never older than the call. */
-export type FactsLookup = (
-  principalId: string | undefined,
-  action: Action,
-  repository: string,
-) => Promise<Facts>;
+export type FactsLookup = (principalId: string | undefined, repository: string) => Promise<FactsRow>;
 
 const READ: Statement = {
   name: 'access_read_facts',
-  text: `SELECT a.id IS NOT NULL AND a.disabled_at IS NULL AS active, r.visibility,
-           ARRAY(SELECT p.pattern FROM policy p
-                 WHERE p.principal_id = w.principal AND p.actions && string_to_array(w.granting, ',')) AS patterns
-         FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS w(principal, repository, granting, ordinal)
-         LEFT JOIN account a ON a.id = w.principal
-         LEFT JOIN repository r ON r.name = w.repository
+  text: `SELECT ${FACTS_COLUMNS}
+         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w(principal, repository, ordinal)
+         ${FACTS_JOINS}
          ORDER BY w.ordinal`,
 };
 
-type Wanted = { principalId: string | null; repository: string; granting: string };
+type Wanted = { principalId: string | null; repository: string };
 
 /** Opens the look-up: one statement at a time, shared by the decisions that wait for it. */
 export function openFactsLookup(database: Queryable): FactsLookup {
-  const find = shareLookups<Wanted, Facts>((wanted) =>
-    database.query<Facts>(READ, [
+  const find = shareLookups<Wanted, FactsRow>((wanted) =>
+    database.query<FactsRow>(READ, [
       wanted.map(({ principalId }) => principalId),
       wanted.map(({ repository }) => repository),
-      wanted.map(({ granting }) => granting),
     ]),
   );
-  return (principalId, action, repository) =>
+  return (principalId, repository) =>
     find({
       principalId: principalId ?? null,
       // What can be no name, such as one with a NUL, would fail the statement for all who share it.
       repository: isPattern(repository) ? repository : '',
-      granting: actionsGranting(action).join(','),
     });
 }
+
+/** Reads a row as of `now`: an account whose time is over is as good as disabled. */
+export function readFacts({ enabled, expiresAt, visibility, policies }: FactsRow, now: Date): Facts {
+  const active = enabled && (expiresAt === null || expiresAt.getTime() > now.getTime());
+  return { active, visibility, policies: policies.map(readPolicy) };
+}
+
+const readPolicy = (text: string): Policy => {
+  const space = text.indexOf(' ');
+  return { pattern: text.slice(0, space), actions: text.slice(space + 1).split(',') as Policy['actions'] };
+};

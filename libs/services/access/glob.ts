@@ -47,7 +47,18 @@ export function encodePatternExpression(pattern: string): string {
   return `^${parts.join('')}$`;
 }
 
+// What a pattern matches never changes: it is compiled once, however many decisions meet it.
+const MAX_COMPILED = 4_000;
+const compiled = new Map<string, RegExp>();
+
 /** Says whether the pattern covers the repository's name; what is no pattern covers nothing. */
 export function matchesPattern(pattern: string, repository: string): boolean {
-  return isPattern(pattern) && new RegExp(encodePatternExpression(pattern)).test(repository);
+  let expression = compiled.get(pattern);
+  if (expression === undefined) {
+    if (!isPattern(pattern)) return false;
+    expression = new RegExp(encodePatternExpression(pattern));
+    if (compiled.size >= MAX_COMPILED) compiled.clear();
+    compiled.set(pattern, expression);
+  }
+  return expression.test(repository);
 }

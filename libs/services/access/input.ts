@@ -1,6 +1,6 @@
 import { AccessError } from './errors.ts';
 import { parsePattern } from './glob.ts';
-import { isAction, type Policy } from './principal.ts';
+import { ACTIONS, isAction, type Policy } from './principal.ts';
 
 /** One page of a list in byte order: what comes after `after`, at most `limit` (1–1000). */
 export type Page = { readonly after?: string; readonly limit: number };
@@ -45,7 +45,7 @@ export function parsePolicy(policy: {
   if (actions.length === 0 || !actions.every(isAction)) {
     throw new AccessError(
       'INVALID_INPUT',
-      'The actions of a policy are one or more of pull, push, delete, admin.',
+      `The actions of a policy are one or more of ${ACTIONS.join(', ')}.`,
     );
   }
   return { pattern: parsePattern(policy.pattern), actions };

@@ -2,8 +2,11 @@ import type { Scope } from '@dockchains/oci';
 
 import { matchesPattern } from './glob.ts';
 
-/** What may be done to a repository. `push` takes in `pull`; `admin` takes in everything. */
-export type Action = 'pull' | 'push' | 'delete' | 'admin';
+/**
+ * What may be done to a repository. `push` is blobs and manifests by digest, and takes in `pull`; to set a tag also takes
+ * `tag:create` for a new one, or `tag:move` for one that names something else; `admin` takes in everything.
+ */
+export type Action = 'pull' | 'push' | 'tag:create' | 'tag:move' | 'delete' | 'admin';
 
 /** What an account may do in the repositories of a pattern. */
 export type Policy = { readonly pattern: string; readonly actions: readonly Action[] };
@@ -24,9 +27,14 @@ export const ANONYMOUS: Principal = { id: undefined, scopes: [] };
 const GRANTED_BY: Readonly<Record<Action, readonly Action[]>> = {
   pull: ['pull', 'push', 'admin'],
   push: ['push', 'admin'],
+  'tag:create': ['tag:create', 'admin'],
+  'tag:move': ['tag:move', 'admin'],
   delete: ['delete', 'admin'],
   admin: ['admin'],
 };
+
+/** Every action. */
+export const ACTIONS: readonly string[] = Object.keys(GRANTED_BY);
 
 /** Says whether the text names an action. */
 export function isAction(text: string): text is Action {
@@ -43,13 +51,19 @@ export function includesAction(actions: readonly string[], action: Action): bool
   return GRANTED_BY[action].some((granting) => actions.includes(granting));
 }
 
+/** Gives the action of Docker's token scopes that an action needs: `push` for those on tags, else itself. */
+export function scopeActionOf(action: Action): Action {
+  return action === 'tag:create' || action === 'tag:move' ? 'push' : action;
+}
+
 /**
  * Says whether the scopes cover an action on a repository. A repository scope's name may be a pattern, as `**` is in
  * the tokens of clients that search.
  */
 export function coversAction(scopes: readonly Scope[], action: Action, repository: string): boolean {
+  const needed = scopeActionOf(action);
   return scopes.some(
     ({ type, name, actions }) =>
-      type === 'repository' && includesAction(actions, action) && matchesPattern(name, repository),
+      type === 'repository' && includesAction(actions, needed) && matchesPattern(name, repository),
   );
 }

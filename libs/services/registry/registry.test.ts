@@ -25,7 +25,7 @@ import { openReplay } from './replay-record.ts';
 
 const DAY_MS = 86_400_000;
 const REPOSITORY = parseRepositoryName('public/app');
-const ACTIONS: Action[] = ['pull', 'push', 'delete'];
+const ACTIONS: Action[] = ['pull', 'push', 'tag:create', 'tag:move', 'delete'];
 
 let testDatabase: TestDatabase;
 let database: Database;

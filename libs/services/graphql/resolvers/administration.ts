@@ -12,7 +12,14 @@ import { type Connection, type PageArgs, readConnection } from '../connection.ts
 import type { GraphqlContext } from '../context.ts';
 
 /** What the services call each Action. */
-export const ACTIONS = { PULL: 'pull', PUSH: 'push', DELETE: 'delete', ADMIN: 'admin' };
+export const ACTIONS = {
+  PULL: 'pull',
+  PUSH: 'push',
+  TAG_CREATE: 'tag:create',
+  TAG_MOVE: 'tag:move',
+  DELETE: 'delete',
+  ADMIN: 'admin',
+};
 
 type Named = { readonly username: string };
 type WithPassword = Named & { readonly password: string };
