@@ -5,13 +5,14 @@ import type { Database } from '@dockchains/database';
 import { type Accounts, createAccounts } from './accounts.ts';
 import { type Authentication, createAuthentication } from './authentication.ts';
 import { createDecisions, type Decisions } from './decisions.ts';
+import { createImmutableTags, type ImmutableTagRules } from './immutable-tags.ts';
 import { createNamespaces, type Namespaces } from './namespaces.ts';
 import { createPasswords } from './passwords.ts';
 import { sow } from './seed.ts';
 import { createTokens } from './tokens.ts';
 
 /** All that the access service does; who needs less of it can ask for the part. */
-export interface Access extends Authentication, Decisions, Accounts, Namespaces {
+export interface Access extends Authentication, Decisions, Accounts, Namespaces, ImmutableTagRules {
   /** Sows the accounts and namespace rules of a parsed JSON document, see {@link sow}. @throws AccessError INVALID_INPUT */
   seed(input: unknown): Promise<void>;
 }
@@ -39,6 +40,7 @@ export function createAccess({ database, tokenKey, organisation, clock, publicUr
     ...createDecisions(database, clock),
     ...accounts,
     ...namespaces,
+    ...createImmutableTags(database, clock),
     seed: (input) => sow({ ...accounts, ...namespaces }, input),
   };
 }

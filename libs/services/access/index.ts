@@ -6,5 +6,13 @@ export type { Decisions, Readable, Rights } from './decisions.ts';
 export { AccessError, type AccessErrorCode } from './errors.ts';
 export { FACTS_COLUMNS, FACTS_JOINS, type FactsRow } from './facts.ts';
 export { EVERYTHING, isPattern } from './glob.ts';
+export {
+  IMMUTABLE_COLUMN,
+  immutableTag,
+  type ImmutableRule,
+  type ImmutableTagRules,
+  type ImmutableTags,
+  keyOfRule,
+} from './immutable-tags.ts';
 export type { Namespaces, NamespaceRule, Visibility } from './namespaces.ts';
 export { type Action, isAction, type Policy, type Principal } from './principal.ts';

@@ -10,8 +10,8 @@ const MIN_PASSWORD = 8;
 /** Most characters of a password. */
 export const MAX_PASSWORD = 1024;
 const MAX_PAGE = 1000;
-// Anything that is a user name or a pattern; above all no NUL, which PostgreSQL does not take.
-const AFTER = /^[\x21-\x7e]{0,255}$/;
+// Anything that is a user name, a pattern, or one with tags; above all no NUL, which PostgreSQL does not take.
+const AFTER = /^[\x20-\x7e]{0,400}$/;
 
 /** Says whether the text can be a user name: 1–64 characters. */
 export function isUsername(text: string): boolean {
