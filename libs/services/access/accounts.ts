@@ -67,10 +67,10 @@ type AccountRow = Omit<Account, 'disabledAt' | 'policies'> & {
 };
 
 /** Makes the {@link Accounts} over a database. */
-export function createAccounts({ database: { prisma }, passwords, clock }: AccountsDeps): Accounts {
+export function createAccounts({ database, passwords, clock }: AccountsDeps): Accounts {
   const getId = async (username: string): Promise<string> => {
     const account = isUsername(username)
-      ? await prisma.account.findUnique({ where: { username }, select: { id: true } })
+      ? await database.prisma.account.findUnique({ where: { username }, select: { id: true } })
       : null;
     if (account === null) throw unknown(username);
     return account.id;
@@ -89,7 +89,7 @@ export function createAccounts({ database: { prisma }, passwords, clock }: Accou
       }
       const passwordHash = await passwords.hash(parsePassword(input.password));
       const account = { id: randomBytes(16).toString('hex'), username, createdAt: clock() };
-      await prisma.$transaction(async (tx) => {
+      await database.prisma.$transaction(async (tx) => {
         const made = await tx.account.createMany({
           data: [{ ...account, passwordHash }],
           skipDuplicates: true,
@@ -112,13 +112,13 @@ export function createAccounts({ database: { prisma }, passwords, clock }: Accou
 
     async findAccount(username) {
       if (!isUsername(username)) return undefined;
-      const row = await prisma.account.findUnique({ where: { username }, ...PUBLIC_PARTS });
+      const row = await database.prisma.account.findUnique({ where: { username }, ...PUBLIC_PARTS });
       return row === null ? undefined : readAccount(row);
     },
 
     async listAccounts(page) {
       const { after, limit } = parsePage(page);
-      const rows = await prisma.account.findMany({
+      const rows = await database.prisma.account.findMany({
         where: { username: { gt: after } },
         orderBy: { username: 'asc' },
         take: limit,
@@ -130,26 +130,29 @@ export function createAccounts({ database: { prisma }, passwords, clock }: Accou
     async setPassword(username, password) {
       const id = await getId(username);
       const passwordHash = await passwords.hash(parsePassword(password));
-      await prisma.account.updateMany({ where: { id }, data: { passwordHash } });
+      await database.prisma.account.updateMany({ where: { id }, data: { passwordHash } });
     },
 
     async disableAccount(username) {
       const id = await getId(username);
       // Disabled twice, it keeps the time of the first.
-      await prisma.account.updateMany({ where: { id, disabledAt: null }, data: { disabledAt: clock() } });
+      await database.prisma.account.updateMany({
+        where: { id, disabledAt: null },
+        data: { disabledAt: clock() },
+      });
     },
 
     async enableAccount(username) {
       const id = await getId(username);
-      await prisma.account.updateMany({ where: { id }, data: { disabledAt: null } });
+      await database.prisma.account.updateMany({ where: { id }, data: { disabledAt: null } });
     },
 
     async setPolicy(username, pattern, actions) {
       const policy = parsePolicy({ pattern, actions });
       const principalId = await getId(username);
-      const others = await prisma.policy.count({ where: { principalId, NOT: { pattern } } });
+      const others = await database.prisma.policy.count({ where: { principalId, NOT: { pattern } } });
       if (others >= MAX_POLICIES) throw tooManyPolicies();
-      await prisma.policy.upsert({
+      await database.prisma.policy.upsert({
         where: { principalId_pattern: { principalId, pattern } },
         create: { principalId, pattern, actions: [...policy.actions] },
         update: { actions: [...policy.actions] },
@@ -159,7 +162,8 @@ export function createAccounts({ database: { prisma }, passwords, clock }: Accou
     async removePolicy(username, pattern) {
       const principalId = await getId(username);
       const removed =
-        isPattern(pattern) && (await prisma.policy.deleteMany({ where: { principalId, pattern } })).count;
+        isPattern(pattern) &&
+        (await database.prisma.policy.deleteMany({ where: { principalId, pattern } })).count;
       if (!removed) {
         throw new AccessError(
           'POLICY_UNKNOWN',

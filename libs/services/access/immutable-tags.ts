@@ -52,8 +52,6 @@ export function immutableTag(repository: string, tag: string): AccessError {
 
 /** Makes the {@link ImmutableTagRules} over a database. */
 export function createImmutableTags(database: Database, clock: () => Date): ImmutableTagRules {
-  const { prisma } = database;
-
   const judgeTags: ImmutableTagRules['judgeTags'] = (repository, immutableRules) => {
     const globs = immutableRules
       .map(parseKey)
@@ -78,21 +76,24 @@ export function createImmutableTags(database: Database, clock: () => Date): Immu
 
     async addImmutableRule(rule) {
       const key = { pattern: parsePattern(rule.pattern), tags: parseTagGlob(rule.tags) };
-      const others = await prisma.immutableTag.count({ where: { NOT: key } });
+      const others = await database.prisma.immutableTag.count({ where: { NOT: key } });
       if (others >= MAX_RULES) {
         throw new AccessError(
           'LIMIT_REACHED',
           `There are at most ${MAX_RULES} rules of immutable tags: use wider patterns.`,
         );
       }
-      await prisma.immutableTag.createMany({ data: [{ ...key, createdAt: clock() }], skipDuplicates: true });
+      await database.prisma.immutableTag.createMany({
+        data: [{ ...key, createdAt: clock() }],
+        skipDuplicates: true,
+      });
     },
 
     async removeImmutableRule({ pattern, tags }) {
       const removed =
         isPattern(pattern) &&
         isTagGlob(tags) &&
-        (await prisma.immutableTag.deleteMany({ where: { pattern, tags } })).count;
+        (await database.prisma.immutableTag.deleteMany({ where: { pattern, tags } })).count;
       if (!removed) {
         throw new AccessError('RULE_UNKNOWN', 'There is no such rule of immutable tags.');
       }

@@ -37,7 +37,6 @@ const READ_RULES: Statement = {
 
 /** Makes the {@link Namespaces} over a database. */
 export function createNamespaces(database: Database, clock: () => Date): Namespaces {
-  const { prisma } = database;
   return {
     async findVisibility(repository) {
       const rules = await database.query<NamespaceRule>(READ_RULES);
@@ -50,7 +49,7 @@ export function createNamespaces(database: Database, clock: () => Date): Namespa
 
     async listNamespaceRules(page) {
       const { after, limit } = parsePage(page);
-      const rows = await prisma.namespaceRule.findMany({
+      const rows = await database.prisma.namespaceRule.findMany({
         where: { pattern: { gt: after } },
         orderBy: { pattern: 'asc' },
         take: limit,
@@ -62,14 +61,14 @@ export function createNamespaces(database: Database, clock: () => Date): Namespa
     async setNamespaceRule(text, wanted) {
       const pattern = parsePattern(text);
       const visibility = parsePublic(wanted);
-      const others = await prisma.namespaceRule.count({ where: { NOT: { pattern } } });
+      const others = await database.prisma.namespaceRule.count({ where: { NOT: { pattern } } });
       if (others >= MAX_RULES) {
         throw new AccessError(
           'LIMIT_REACHED',
           `There are at most ${MAX_RULES} namespace rules: use wider patterns.`,
         );
       }
-      await prisma.namespaceRule.upsert({
+      await database.prisma.namespaceRule.upsert({
         where: { pattern },
         create: { pattern, visibility, createdAt: clock() },
         update: { visibility },
@@ -78,7 +77,7 @@ export function createNamespaces(database: Database, clock: () => Date): Namespa
 
     async removeNamespaceRule(pattern) {
       const removed =
-        isPattern(pattern) && (await prisma.namespaceRule.deleteMany({ where: { pattern } })).count;
+        isPattern(pattern) && (await database.prisma.namespaceRule.deleteMany({ where: { pattern } })).count;
       if (!removed) {
         throw new AccessError(
           'RULE_UNKNOWN',
