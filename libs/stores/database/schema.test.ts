@@ -14,6 +14,7 @@ const CATALOG_TYPES: Record<string, string> = {
   BigInt: 'bigint',
   Bytes: 'bytea',
   Json: 'jsonb',
+  Boolean: 'boolean',
   'DateTime @db.Timestamptz(3)': 'timestamp(3) with time zone',
   'Int @db.SmallInt': 'smallint',
   'String[]': 'text[]',
@@ -26,7 +27,7 @@ interface Model {
   readonly keys: Set<string>;
 }
 
-const SCALARS = new Set(['String', 'Int', 'BigInt', 'Bytes', 'Json', 'DateTime']);
+const SCALARS = new Set(['String', 'Int', 'BigInt', 'Bytes', 'Json', 'Boolean', 'DateTime']);
 
 /** Reads models, columns and keys out of the schema's text. */
 const readModels = (schema: string): Model[] =>
