@@ -16,14 +16,14 @@ const PAGE_HEADERS = {
 
 /** Serves the explorer's page at `GET /graphql` and its files below it: GraphiQL, without any need of the internet. */
 export function registerExplorer(fastify: FastifyInstance): void {
-  const { styles, scripts } = readAssets();
-  const page = Buffer.from(renderPage(styles, scripts));
-  const byName = new Map([...styles, ...scripts].map((asset) => [asset.name, asset]));
+  // Over a megabyte that most gateways are never asked for.
+  let explorer: Explorer | undefined;
+  const open = (): Explorer => (explorer ??= readExplorer());
 
-  fastify.get('/graphql', (_, reply) => reply.headers(PAGE_HEADERS).send(page));
+  fastify.get('/graphql', (_, reply) => reply.headers(PAGE_HEADERS).send(open().page));
 
   fastify.get<{ Params: { name: string } }>(`${FOLDER}:name`, (request, reply) => {
-    const asset = byName.get(request.params.name);
+    const asset = open().byName.get(request.params.name);
     if (asset === undefined)
       return reply.code(404).type('text/plain; charset=utf-8').send('There is no such file.\n');
     return reply
@@ -34,6 +34,16 @@ export function registerExplorer(fastify: FastifyInstance): void {
       })
       .send(asset.bytes);
   });
+}
+
+type Explorer = { readonly page: Buffer; readonly byName: ReadonlyMap<string, Asset> };
+
+function readExplorer(): Explorer {
+  const { styles, scripts } = readAssets();
+  return {
+    page: Buffer.from(renderPage(styles, scripts)),
+    byName: new Map([...styles, ...scripts].map((asset) => [asset.name, asset])),
+  };
 }
 
 const renderPage = (styles: readonly Asset[], scripts: readonly Asset[]): string => `<!doctype html>
