@@ -177,12 +177,53 @@ describe('a token', () => {
 
     await genuine.disableAccount('leaver');
     expect((await startUpload(token)).status).toBe(401);
+    for (const path of ['/v2/', '/v2/_catalog', '/v2/_oci/ext/discover', '/v2/public/app/tags/list']) {
+      expect({ path, status: (await call('GET', path, { token })).status }).toEqual({ path, status: 401 });
+    }
+    const headers = { 'content-type': 'application/json' };
+    const query = Buffer.from('{"query":"{ __typename }"}');
+    expect((await call('POST', '/graphql', { token, headers, body: query })).status).toBe(401);
     expect((await call('GET', '/token', { headers: basicOf(account) })).status).toBe(401);
 
     await genuine.enableAccount('leaver');
     expect((await startUpload(token)).status).toBe(202);
     await genuine.removePolicy('leaver', 'public/**');
     expect((await startUpload(token)).status).toBe(403);
+  });
+});
+
+describe('a robot', () => {
+  const ROBOT = 'robot+deploy';
+
+  test('signs in like an account, until it is revoked', async () => {
+    const policies = [{ pattern: 'public/**', actions: ['push' as const] }];
+    const { secret } = await genuine.createRobot({ name: 'deploy', policies, validHours: 1 });
+    const account = { username: ROBOT, password: secret };
+    secrets.add(secret);
+    const token = await tokenOf(account, PUSH);
+    expect((await startUpload(token)).status).toBe(202);
+    const wrong = { ...account, password: `${secret}x` };
+    expect((await call('GET', '/token', { headers: basicOf(wrong) })).status).toBe(401);
+
+    await genuine.revokeRobot('deploy');
+    expect((await startUpload(token)).status).toBe(401);
+    expect((await call('GET', '/token', { headers: basicOf(account) })).status).toBe(401);
+  });
+
+  test('whose time is over finishes not even the upload that it began', async () => {
+    const policies = [{ pattern: 'public/**', actions: ['push' as const] }];
+    const { secret } = await genuine.createRobot({ name: 'slow', policies, validHours: 1 });
+    const account = { username: 'robot+slow', password: secret };
+    const token = await tokenOf(account, PUSH);
+    const upload = (await startUpload(token)).headers.get('location') ?? '';
+    expect((await call('PATCH', upload, { token, body: BLOB })).status).toBe(202);
+    await database.prisma.account.update({
+      where: { username: account.username },
+      data: { expiresAt: new Date(Date.now() - 1) },
+    });
+    const end = await call('PUT', `${upload}?digest=${digestOf(BLOB)}`, { token });
+    expect(end.status).toBe(401);
+    expect((await call('GET', '/token', { headers: basicOf(account) })).status).toBe(401);
   });
 });
 

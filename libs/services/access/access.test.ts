@@ -201,9 +201,11 @@ describe('decisions', () => {
     await access.require(alice, 'pull', 'team/hidden');
     await access.disableAccount('alice');
     await expect(access.require(alice, 'pull', 'team/hidden')).rejects.toEqual(code('INVALID_TOKEN'));
-    expect(await access.findReadable(alice)).toMatchObject({ policies: [] });
+    await expect(access.findReadable(alice)).rejects.toEqual(code('INVALID_TOKEN'));
+    await expect(access.requireCurrent(alice)).rejects.toEqual(code('INVALID_TOKEN'));
     await expect(issue('alice')).rejects.toEqual(code('BAD_CREDENTIALS'));
     await access.enableAccount('alice');
+    await access.requireCurrent(alice);
     await access.require(alice, 'pull', 'team/hidden');
   });
 

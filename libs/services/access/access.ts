@@ -8,11 +8,12 @@ import { createDecisions, type Decisions } from './decisions.ts';
 import { createImmutableTags, type ImmutableTagRules } from './immutable-tags.ts';
 import { createNamespaces, type Namespaces } from './namespaces.ts';
 import { createPasswords } from './passwords.ts';
+import { createRobots, type Robots } from './robots.ts';
 import { sow } from './seed.ts';
 import { createTokens } from './tokens.ts';
 
 /** All that the access service does; who needs less of it can ask for the part. */
-export interface Access extends Authentication, Decisions, Accounts, Namespaces, ImmutableTagRules {
+export interface Access extends Authentication, Decisions, Accounts, Robots, Namespaces, ImmutableTagRules {
   /** Sows the accounts and namespace rules of a parsed JSON document, see {@link sow}. @throws AccessError INVALID_INPUT */
   seed(input: unknown): Promise<void>;
 }
@@ -40,6 +41,7 @@ export function createAccess({ database, tokenKey, organisation, clock, publicUr
     ...createDecisions(database, clock),
     ...accounts,
     ...namespaces,
+    ...createRobots(database, clock),
     ...createImmutableTags(database, clock),
     seed: (input) => sow({ ...accounts, ...namespaces }, input),
   };

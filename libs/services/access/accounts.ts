@@ -2,26 +2,26 @@ import { randomBytes } from 'node:crypto';
 
 import type { Database } from '@dockchains/database';
 
+import {
+  type Account,
+  type AccountKind,
+  accountUnknown,
+  insertAccount,
+  MAX_POLICIES,
+  parsePolicies,
+  PUBLIC_PARTS,
+  readAccount,
+  tooManyPolicies,
+} from './account-rows.ts';
 import { AccessError } from './errors.ts';
 import { isPattern } from './glob.ts';
-import { isUsername, type Page, parsePage, parsePassword, parsePolicy, parseUsername } from './input.ts';
+import { isUsername, type Page, parsePage, parsePassword, parsePersonName, parsePolicy } from './input.ts';
 import type { Passwords } from './passwords.ts';
 import type { Action, Policy } from './principal.ts';
 
-/** An account, without its password. */
-export type Account = {
-  /** The opaque principal id that ledgers name, 32 lowercase hex digits. */
-  readonly id: string;
-  readonly username: string;
-  readonly createdAt: Date;
-  readonly disabledAt: Date | undefined;
-  /** In the order of their patterns. */
-  readonly policies: readonly Policy[];
-};
-
 /** What an account is made from. */
 export type NewAccount = {
-  /** 1–64 characters: a lowercase letter or digit, then also `.`, `_`, `-`, `@` and `+`. */
+  /** 1–64 characters: a lowercase letter or digit, then also `.`, `_`, `-`, `@` and `+`; not `robot+…`. */
   readonly username: string;
   /** 8–1024 characters. */
   readonly password: string;
@@ -33,9 +33,9 @@ export interface Accounts {
   /** @throws AccessError ACCOUNT_EXISTS, INVALID_INPUT, LIMIT_REACHED, TOO_MANY */
   createAccount(account: NewAccount): Promise<Account>;
   findAccount(username: string): Promise<Account | undefined>;
-  /** Lists accounts by user name. @throws AccessError INVALID_INPUT */
-  listAccounts(page: Page): Promise<readonly Account[]>;
-  /** @throws AccessError ACCOUNT_UNKNOWN, INVALID_INPUT, TOO_MANY */
+  /** Lists accounts by user name, all or those of a kind. @throws AccessError INVALID_INPUT */
+  listAccounts(page: Page, kind?: AccountKind): Promise<readonly Account[]>;
+  /** The account's tokens end at once. @throws AccessError ACCOUNT_UNKNOWN, INVALID_INPUT, TOO_MANY */
   setPassword(username: string, password: string): Promise<void>;
   /** Takes effect on the next decision, tokens notwithstanding. @throws AccessError ACCOUNT_UNKNOWN */
   disableAccount(username: string): Promise<void>;
@@ -47,23 +47,10 @@ export interface Accounts {
   removePolicy(username: string, pattern: string): Promise<void>;
 }
 
-/** Most policies of one account: each decision reads them. */
-export const MAX_POLICIES = 100;
-
 type AccountsDeps = {
   readonly database: Database;
   readonly passwords: Passwords;
   readonly clock: () => Date;
-};
-
-const PUBLIC_PARTS = {
-  omit: { passwordHash: true },
-  include: { policies: { orderBy: { pattern: 'asc' } } },
-} as const;
-
-type AccountRow = Omit<Account, 'disabledAt' | 'policies'> & {
-  readonly disabledAt: Date | null;
-  readonly policies: readonly { readonly pattern: string; readonly actions: readonly string[] }[];
 };
 
 /** Makes the {@link Accounts} over a database. */
@@ -72,42 +59,19 @@ export function createAccounts({ database, passwords, clock }: AccountsDeps): Ac
     const account = isUsername(username)
       ? await database.prisma.account.findUnique({ where: { username }, select: { id: true } })
       : null;
-    if (account === null) throw unknown(username);
+    if (account === null) throw accountUnknown(username);
     return account.id;
   };
 
   return {
     async createAccount(input) {
-      const username = parseUsername(input.username);
-      const policies = input.policies.map(parsePolicy).sort((a, b) => (a.pattern < b.pattern ? -1 : 1));
-      if (policies.length > MAX_POLICIES) throw tooManyPolicies();
-      if (new Set(policies.map(({ pattern }) => pattern)).size < policies.length) {
-        throw new AccessError(
-          'INVALID_INPUT',
-          'Two policies have the same pattern: write their actions into one.',
-        );
-      }
+      const username = parsePersonName(input.username);
+      const policies = parsePolicies(input.policies);
       const passwordHash = await passwords.hash(parsePassword(input.password));
-      const account = { id: randomBytes(16).toString('hex'), username, createdAt: clock() };
-      await database.prisma.$transaction(async (tx) => {
-        const made = await tx.account.createMany({
-          data: [{ ...account, passwordHash }],
-          skipDuplicates: true,
-        });
-        if (made.count === 0) {
-          throw new AccessError(
-            'ACCOUNT_EXISTS',
-            `There is an account "${username}" already: choose another name.`,
-          );
-        }
-        const data = policies.map(({ pattern, actions }) => ({
-          principalId: account.id,
-          pattern,
-          actions: [...actions],
-        }));
-        await tx.policy.createMany({ data });
+      const id = randomBytes(16).toString('hex');
+      return insertAccount(database, {
+        ...{ id, username, kind: 'person', createdAt: clock(), passwordHash, policies },
       });
-      return { ...account, disabledAt: undefined, policies };
     },
 
     async findAccount(username) {
@@ -116,10 +80,10 @@ export function createAccounts({ database, passwords, clock }: AccountsDeps): Ac
       return row === null ? undefined : readAccount(row);
     },
 
-    async listAccounts(page) {
+    async listAccounts(page, kind) {
       const { after, limit } = parsePage(page);
       const rows = await database.prisma.account.findMany({
-        where: { username: { gt: after } },
+        where: { username: { gt: after }, ...(kind !== undefined && { kind }) },
         orderBy: { username: 'asc' },
         take: limit,
         ...PUBLIC_PARTS,
@@ -130,7 +94,13 @@ export function createAccounts({ database, passwords, clock }: AccountsDeps): Ac
     async setPassword(username, password) {
       const id = await getId(username);
       const passwordHash = await passwords.hash(parsePassword(password));
-      await database.prisma.account.updateMany({ where: { id }, data: { passwordHash } });
+      const { count } = await database.prisma.account.updateMany({
+        where: { id, kind: 'person' },
+        data: { passwordHash, generation: { increment: 1 } },
+      });
+      if (count === 0) {
+        throw new AccessError('INVALID_INPUT', `"${username}" is a robot: give it a new secret instead.`);
+      }
     },
 
     async disableAccount(username) {
@@ -173,17 +143,3 @@ export function createAccounts({ database, passwords, clock }: AccountsDeps): Ac
     },
   };
 }
-
-const readAccount = ({ id, username, createdAt, disabledAt, policies }: AccountRow): Account => ({
-  id,
-  username,
-  createdAt,
-  disabledAt: disabledAt ?? undefined,
-  policies: policies.map(parsePolicy),
-});
-
-const unknown = (username: string): AccessError =>
-  new AccessError('ACCOUNT_UNKNOWN', `There is no account ${JSON.stringify(username.slice(0, 64))}.`);
-
-const tooManyPolicies = (): AccessError =>
-  new AccessError('LIMIT_REACHED', `An account has at most ${MAX_POLICIES} policies: use wider patterns.`);

@@ -5,7 +5,7 @@ import { createTestDatabase, type TestDatabase } from '@dockchains/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { type Access, createAccess } from './access.ts';
-import { MAX_POLICIES } from './accounts.ts';
+import { MAX_POLICIES } from './account-rows.ts';
 
 const PASSWORD = 'a long enough password';
 const NOW = new Date('2026-01-01T00:00:00Z');
@@ -52,8 +52,10 @@ describe('accounts', () => {
     expect(made).toEqual({
       id: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
       username: 'alice',
+      kind: 'person',
       createdAt: NOW,
       disabledAt: undefined,
+      expiresAt: undefined,
       policies: [
         { pattern: 'a', actions: ['admin'] },
         { pattern: 'b/**', actions: ['pull', 'push'] },
@@ -76,6 +78,7 @@ describe('accounts', () => {
     { name: 'an empty name', change: { username: '' } },
     { name: 'capitals', change: { username: 'Alice' } },
     { name: 'a colon', change: { username: 'a:b' } },
+    { name: 'the name of a robot', change: { username: 'robot+a' } },
     { name: 'a long name', change: { username: 'a'.repeat(65) } },
     { name: 'a short password', change: { password: 'seven77' } },
     { name: 'a password of two lines', change: { password: 'eight888\n' } },

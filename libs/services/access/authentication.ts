@@ -3,9 +3,10 @@ import { encodeScope, type Scope } from '@dockchains/oci';
 
 import { AccessError } from './errors.ts';
 import { isPattern, matchesPattern } from './glob.ts';
-import { isUsername, MAX_PASSWORD } from './input.ts';
+import { isUsername, MAX_PASSWORD, ROBOT_PREFIX } from './input.ts';
 import type { Passwords } from './passwords.ts';
 import { type Action, ANONYMOUS, includesAction, type Principal } from './principal.ts';
+import { matchesSecret } from './robot-secret.ts';
 import { TOKEN_SECONDS, type Tokens, UPLOAD_GRACE_SECONDS } from './tokens.ts';
 
 /** A user name and its password, as sent. */
@@ -66,7 +67,9 @@ const ALL: readonly Action[] = ['pull', 'push', 'delete'];
 
 const READ_ACCOUNT: Statement = {
   name: 'access_read_account',
-  text: 'SELECT id, password_hash, disabled_at IS NOT NULL AS disabled FROM account WHERE username = $1',
+  text: `SELECT id, kind, password_hash AS "passwordHash", secret_hash AS "secretHash", generation,
+           disabled_at IS NULL AND (expires_at IS NULL OR expires_at > $2) AS active
+         FROM account WHERE username = $1`,
 };
 const READ_POLICIES: Statement = {
   name: 'access_read_policies',
@@ -102,10 +105,10 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
     },
 
     async issueToken(credentials, scopes) {
-      const principalId = credentials === undefined ? undefined : await signIn(deps, credentials);
-      const granted = await grant(database, principalId, scopes);
+      const principal = credentials === undefined ? { id: undefined } : await signIn(deps, credentials);
+      const granted = await grant(database, principal.id, scopes);
       const issuedAt = clock();
-      const token = await tokens.sign(principalId, granted, issuedAt);
+      const token = await tokens.sign({ ...principal, scopes: granted }, issuedAt);
       return { token, expiresInSeconds: TOKEN_SECONDS, issuedAt, granted };
     },
 
@@ -124,20 +127,29 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
   };
 }
 
+type SignInRow = {
+  readonly id: string;
+  readonly kind: string;
+  readonly passwordHash: string | null;
+  readonly secretHash: Uint8Array | null;
+  readonly generation: number;
+  readonly active: boolean;
+};
+
 const signIn = async (
-  { database, passwords }: AuthenticationDeps,
+  { database, passwords, clock }: AuthenticationDeps,
   { username, password }: Credentials,
-): Promise<string> => {
+): Promise<{ id: string; generation: number }> => {
   const refused = new AccessError('BAD_CREDENTIALS', 'The user name or the password is wrong.');
   if (!isUsername(username) || password.length > MAX_PASSWORD) throw refused;
-  const [account] = await database.query<{ id: string; password_hash: string; disabled: boolean }>(
-    READ_ACCOUNT,
-    [username],
-  );
+  const [account] = await database.query<SignInRow>(READ_ACCOUNT, [username, clock()]);
+  const isRobot = account === undefined ? username.startsWith(ROBOT_PREFIX) : account.kind === 'robot';
   // The password is checked first: a disabled account takes as long as any other, and so does one that is not there.
-  const matches = await passwords.matches(password, account?.password_hash);
-  if (account === undefined || !matches || account.disabled) throw refused;
-  return account.id;
+  const matches = isRobot
+    ? matchesSecret(password, account?.secretHash ?? undefined)
+    : await passwords.matches(password, account?.passwordHash ?? undefined);
+  if (account === undefined || !matches || !account.active) throw refused;
+  return { id: account.id, generation: account.generation };
 };
 
 const grant = async (

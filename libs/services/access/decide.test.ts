@@ -13,6 +13,7 @@ const signedIn = (...actions: readonly string[]): Principal => ({
 });
 const facts = (changes: Partial<Facts> = {}): Facts => ({
   active: true,
+  generation: 0,
   visibility: null,
   policies: [],
   ...changes,
@@ -236,6 +237,27 @@ describe('decisions on team/app', () => {
       decision: 'INVALID_TOKEN',
     },
     {
+      who: 'a password or secret ago',
+      principal: { ...signedIn('push'), generation: 1 },
+      action: 'push',
+      known: { generation: 2, policies: may('admin', '**') },
+      decision: 'INVALID_TOKEN',
+    },
+    {
+      who: 'a password or secret ago, public',
+      principal: signedIn('pull'),
+      action: 'pull',
+      known: { generation: 1, visibility: 'public' },
+      decision: 'INVALID_TOKEN',
+    },
+    {
+      who: 'a password or secret ago and expired, own upload',
+      principal: { ...signedIn('push'), expired: true },
+      action: 'push',
+      known: { generation: 1, policies: may('admin', '**') },
+      decision: 'INVALID_TOKEN',
+    },
+    {
       who: 'expired, own upload',
       principal: { ...signedIn('push'), expired: true },
       action: 'push',
@@ -275,7 +297,7 @@ describe('decisions on team/app', () => {
         anyVisibility,
         fc.boolean(),
         (principal, action, visibility, active) => {
-          const decision = decide(principal, action, 'team/app', { active, visibility, policies: [] });
+          const decision = decide(principal, action, 'team/app', facts({ active, visibility }));
           if (decision === 'ALLOWED')
             expect({ action, visibility }).toEqual({ action: 'pull', visibility: 'public' });
         },
@@ -287,7 +309,7 @@ describe('decisions on team/app', () => {
     fc.assert(
       fc.property(anyPrincipal, anyAction, (principal, action) => {
         const decisions = [null, 'private', 'protected'].map((visibility) =>
-          decide(principal, action, 'team/app', { active: true, visibility, policies: [] }),
+          decide(principal, action, 'team/app', facts({ visibility })),
         );
         expect(new Set(decisions).size).toBe(1);
       }),

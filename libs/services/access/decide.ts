@@ -13,6 +13,8 @@ import {
 export type Facts = {
   /** Whether there is an account that may sign in. */
   readonly active: boolean;
+  /** The account's: it grows when a password or secret changes. */
+  readonly generation: number;
   /** The repository's visibility; null if it does not exist. */
   readonly visibility: string | null;
   /** Those of the principal, whatever they are about. */
@@ -32,7 +34,7 @@ export type Decision =
  * who may is told to ask for another token; what is hidden is answered like what does not exist.
  */
 export function decide(principal: Principal, action: Action, repository: string, facts: Facts): Decision {
-  if (principal.id !== undefined && !facts.active) return 'INVALID_TOKEN';
+  if (principal.id !== undefined && !isCurrent(principal, facts)) return 'INVALID_TOKEN';
   if (principal.expired === true && action !== 'push') return 'INVALID_TOKEN';
   if (action === 'pull' && facts.visibility === 'public') return 'ALLOWED';
   if (principal.id === undefined) return 'UNAUTHORIZED';
@@ -43,6 +45,14 @@ export function decide(principal: Principal, action: Action, repository: string,
     return action === 'pull' ? 'NAME_UNKNOWN' : 'DENIED';
   }
   return coversAction(principal.scopes, action, repository) ? 'ALLOWED' : 'INSUFFICIENT_SCOPE';
+}
+
+/** Says whether the account may sign in, and the token was given for the password or secret that it has now. */
+export function isCurrent(
+  { generation = 0 }: Principal,
+  facts: Pick<Facts, 'active' | 'generation'>,
+): boolean {
+  return facts.active && generation === facts.generation;
 }
 
 /** Gives the error of a refusal; it says the same whether the repository exists or not. */

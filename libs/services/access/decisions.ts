@@ -1,9 +1,10 @@
-import type { Database, Statement } from '@dockchains/database';
+import type { Database } from '@dockchains/database';
 
-import { decide, refusal } from './decide.ts';
+import { decide, type Facts, isCurrent, refusal } from './decide.ts';
+import { AccessError } from './errors.ts';
 import { type FactsRow, openFactsLookup, readFacts } from './facts.ts';
 import { encodePatternExpression, EVERYTHING, isPattern } from './glob.ts';
-import { type Action, actionsGranting, includesAction, type Principal } from './principal.ts';
+import { type Action, includesAction, type Principal } from './principal.ts';
 
 /** What a principal may read beside the public repositories, for a scan of repositories. */
 export type Readable = {
@@ -44,15 +45,18 @@ export interface Decisions {
    * @throws AccessError as `require` does for a write
    */
   requireOperator(principal: Principal): Promise<void>;
-  /** Gives what the principal may read, as conditions to put inside a scan, before any limit or count. */
+  /**
+   * Returns unless the principal's account has been disabled or given another secret since its token, or is over: for what
+   * is about no repository.
+   * @throws AccessError INVALID_TOKEN
+   */
+  requireCurrent(principal: Principal): Promise<void>;
+  /**
+   * Gives what the principal may read, as conditions to put inside a scan, before any limit or count.
+   * @throws AccessError INVALID_TOKEN as {@link requireCurrent}
+   */
   findReadable(principal: Principal): Promise<Readable>;
 }
-
-const READ_READABLE: Statement = {
-  name: 'access_read_readable',
-  text: `SELECT pattern FROM policy JOIN account ON account.id = principal_id
-    WHERE principal_id = $1 AND disabled_at IS NULL AND (expires_at IS NULL OR expires_at > $3) AND actions && $2`,
-};
 
 /** Makes the {@link Decisions} over a database. */
 export function createDecisions(database: Database, clock: () => Date): Decisions {
@@ -71,6 +75,12 @@ export function createDecisions(database: Database, clock: () => Date): Decision
   };
   const findRights = async (principal: Principal, repository: string): Promise<Rights> =>
     judge(principal, repository, await find(principal.id, repository));
+
+  const getCurrent = async (principal: Principal): Promise<Facts> => {
+    const facts = readFacts(await find(principal.id, ''), clock());
+    if (principal.expired !== true && isCurrent(principal, facts)) return facts;
+    throw new AccessError('INVALID_TOKEN', 'The token is no longer good: sign in again.');
+  };
 
   return {
     judge,
@@ -91,19 +101,21 @@ export function createDecisions(database: Database, clock: () => Date): Decision
       if (decision !== 'ALLOWED') throw refusal(decision, 'admin', EVERYTHING);
     },
 
-    async findReadable({ id, scopes, expired }) {
-      if (id === undefined || expired === true) return { policies: [], scopes: [] };
-      const rows = await database.query<{ pattern: string }>(READ_READABLE, [
-        id,
-        actionsGranting('pull'),
-        clock(),
-      ]);
+    async requireCurrent(principal) {
+      if (principal.id !== undefined) await getCurrent(principal);
+    },
+
+    async findReadable(principal) {
+      const { id, scopes } = principal;
+      if (id === undefined) return { policies: [], scopes: [] };
+      const { policies } = await getCurrent(principal);
+      const granting = policies.filter(({ actions }) => includesAction(actions, 'pull'));
       const catalog = scopes.some(({ type, name }) => type === 'registry' && name === 'catalog');
       const named = scopes.filter(
         ({ type, actions }) => type === 'repository' && includesAction(actions, 'pull'),
       );
       return {
-        policies: expressions(rows.map(({ pattern }) => pattern)),
+        policies: expressions(granting.map(({ pattern }) => pattern)),
         scopes: expressions(catalog ? [EVERYTHING] : named.map(({ name }) => name)),
       };
     },

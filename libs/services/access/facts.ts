@@ -8,6 +8,7 @@ import type { Policy } from './principal.ts';
 export type FactsRow = {
   readonly enabled: boolean;
   readonly expiresAt: Date | null;
+  readonly generation: number | null;
   readonly visibility: string | null;
   /** Each a pattern, a space, and actions between commas. */
   readonly policies: readonly string[];
@@ -18,7 +19,7 @@ export type FactsRow = {
  * facts of the decision at once.
  */
 export const FACTS_COLUMNS = `a.id IS NOT NULL AND a.disabled_at IS NULL AS enabled, a.expires_at AS "expiresAt",
-           r.visibility,
+           a.generation, r.visibility,
            ARRAY(SELECT p.pattern || ' ' || array_to_string(p.actions, ',') FROM policy p
                  WHERE p.principal_id = a.id) AS policies`;
 
@@ -59,9 +60,10 @@ export function openFactsLookup(database: Queryable): FactsLookup {
 }
 
 /** Reads a row as of `now`: an account whose time is over is as good as disabled. */
-export function readFacts({ enabled, expiresAt, visibility, policies }: FactsRow, now: Date): Facts {
+export function readFacts(row: FactsRow, now: Date): Facts {
+  const { enabled, expiresAt, generation, visibility, policies } = row;
   const active = enabled && (expiresAt === null || expiresAt.getTime() > now.getTime());
-  return { active, visibility, policies: policies.map(readPolicy) };
+  return { active, generation: generation ?? 0, visibility, policies: policies.map(readPolicy) };
 }
 
 const readPolicy = (text: string): Policy => {

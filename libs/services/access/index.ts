@@ -1,5 +1,6 @@
 export { type Access, type AccessDeps, createAccess } from './access.ts';
-export type { Account, Accounts, NewAccount } from './accounts.ts';
+export type { Account, AccountKind } from './account-rows.ts';
+export type { Accounts, NewAccount } from './accounts.ts';
 export type { Page } from './input.ts';
 export type { Authentication, ChallengeError, Credentials, IssuedToken } from './authentication.ts';
 export type { Decisions, Readable, Rights } from './decisions.ts';
@@ -16,3 +17,4 @@ export {
 } from './immutable-tags.ts';
 export type { Namespaces, NamespaceRule, Visibility } from './namespaces.ts';
 export { type Action, isAction, type Policy, type Principal } from './principal.ts';
+export type { NewRobot, Robots, RobotSecret } from './robots.ts';

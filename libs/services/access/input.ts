@@ -27,6 +27,15 @@ export function parseUsername(text: string): string {
   );
 }
 
+/** What the user names of robots begin with, and new ones of persons don't. */
+export const ROBOT_PREFIX = 'robot+';
+
+/** Checks the user name of a person who is new. @throws AccessError INVALID_INPUT */
+export function parsePersonName(text: string): string {
+  if (!text.startsWith(ROBOT_PREFIX)) return parseUsername(text);
+  throw new AccessError('INVALID_INPUT', `User names that begin with "${ROBOT_PREFIX}" are for robots.`);
+}
+
 /** Checks a new password: 8–1024 characters, none of them a control character. @throws AccessError INVALID_INPUT */
 export function parsePassword(text: string): string {
   if (text.length >= MIN_PASSWORD && text.length <= MAX_PASSWORD && !/\p{Cc}/u.test(text)) return text;

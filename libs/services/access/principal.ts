@@ -17,6 +17,8 @@ export type Principal = {
   readonly id: string | undefined;
   /** What the token is good for; empty for anonymous. */
   readonly scopes: readonly Scope[];
+  /** The account's when the token was given; 0 unless said. */
+  readonly generation?: number;
   /** The token is genuine but over: good for nothing but ending the principal's own upload. */
   readonly expired?: boolean;
 };
@@ -39,11 +41,6 @@ export const ACTIONS: readonly string[] = Object.keys(GRANTED_BY);
 /** Says whether the text names an action. */
 export function isAction(text: string): text is Action {
   return Object.hasOwn(GRANTED_BY, text);
-}
-
-/** Gives the actions of which any one includes the action. */
-export function actionsGranting(action: Action): readonly Action[] {
-  return GRANTED_BY[action];
 }
 
 /** Says whether the actions of a policy or a scope include the action, itself or by another. */

@@ -34,21 +34,26 @@ const signed = (
 ): Promise<string> => new SignJWT({ ...claims, ...changes }).setProtectedHeader(protectedHeader).sign(key);
 
 test('a token gives back its principal and scopes for five minutes', async () => {
-  const token = await tokens.sign(ID, scopes, NOW);
+  const token = await tokens.sign({ id: ID, scopes }, NOW);
   expect(await tokens.verify(token, NOW)).toEqual({ id: ID, scopes });
   expect(await tokens.verify(token, after(299))).toEqual({ id: ID, scopes });
   await expect(tokens.verify(token, after(300))).rejects.toEqual(INVALID);
 });
 
+test('a token says which password or secret of its principal it was given for', async () => {
+  const token = await tokens.sign({ id: ID, scopes, generation: 7 }, NOW);
+  expect(await tokens.verify(token, NOW)).toEqual({ id: ID, scopes, generation: 7 });
+});
+
 test('an anonymous token has no principal', async () => {
-  expect(await tokens.verify(await tokens.sign(undefined, [], NOW), NOW)).toEqual({
+  expect(await tokens.verify(await tokens.sign({ id: undefined, scopes: [] }, NOW), NOW)).toEqual({
     id: undefined,
     scopes: [],
   });
 });
 
 test('with a grace an ended token is read, and said to be expired', async () => {
-  const token = await tokens.sign(ID, scopes, NOW);
+  const token = await tokens.sign({ id: ID, scopes }, NOW);
   expect(await tokens.verify(token, after(299), 3600)).toEqual({ id: ID, scopes });
   expect(await tokens.verify(token, after(300 + 3599), 3600)).toEqual({ id: ID, scopes, expired: true });
   await expect(tokens.verify(token, after(300 + 3600), 3600)).rejects.toEqual(INVALID);
@@ -57,7 +62,10 @@ test('with a grace an ended token is read, and said to be expired', async () => 
 test('more tokens than are remembered are all read', async () => {
   const issued = await Promise.all(
     Array.from({ length: 1_100 }, (_, index) =>
-      tokens.sign(ID, [{ type: 'repository', name: `team/${index}`, actions: ['pull'] }], NOW),
+      tokens.sign(
+        { id: ID, scopes: [{ type: 'repository', name: `team/${index}`, actions: ['pull'] }] },
+        NOW,
+      ),
     ),
   );
   for (const round of [0, 1]) {
@@ -72,7 +80,7 @@ test('scopes that do not fit into a header are refused', async () => {
     name: `team/${'x'.repeat(200)}${index}`,
     actions: ['pull'],
   }));
-  await expect(tokens.sign(ID, many, NOW)).rejects.toEqual(
+  await expect(tokens.sign({ id: ID, scopes: many }, NOW)).rejects.toEqual(
     expect.objectContaining({ code: 'INVALID_INPUT' }),
   );
 });
@@ -114,7 +122,7 @@ describe('refuses', () => {
   });
 
   test('any token with a changed character', async () => {
-    const token = await tokens.sign(ID, scopes, NOW);
+    const token = await tokens.sign({ id: ID, scopes }, NOW);
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.';
     await fc.assert(
       fc.asyncProperty(

@@ -1,6 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 
-import type { Scope } from '@dockchains/oci';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
 
@@ -16,10 +15,10 @@ export const UPLOAD_GRACE_SECONDS = 24 * 60 * 60;
 /** Signs tokens and reads them: EdDSA JWTs whose `access` claim is that of Docker's token specification. */
 export interface Tokens {
   /**
-   * Signs a token for a principal (undefined: anonymous) from `now` on.
+   * Signs a token for a principal and its scopes from `now` on.
    * @throws AccessError INVALID_INPUT if the scopes do not fit into a header
    */
-  sign(principalId: string | undefined, scopes: readonly Scope[], now: Date): Promise<string>;
+  sign(principal: Principal, now: Date): Promise<string>;
   /**
    * Reads a token that is good at `now`; or, if `graceSeconds` (at most {@link UPLOAD_GRACE_SECONDS}) says so, one that ended less than that ago, with the
    * principal marked as expired.
@@ -36,6 +35,7 @@ const MAX_REMEMBERED = 1_000;
 const payloadSchema = z.object({
   sub: z.union([z.literal(''), z.string().regex(/^[0-9a-f]{32}$/)]),
   exp: z.number().int(),
+  gen: z.number().int().optional(),
   access: z.array(z.object({ type: z.string(), name: z.string(), actions: z.array(z.string()) })),
 });
 
@@ -61,8 +61,12 @@ export function createTokens(tokenKey: KeyObject, organisation: string): Tokens 
     });
     const parsed = payloadSchema.safeParse(payload);
     if (!parsed.success) throw invalid(parsed.error);
-    const { sub, exp, access } = parsed.data;
-    return { principal: { id: sub === '' ? undefined : sub, scopes: access }, endsAtMs: exp * 1000 };
+    const { sub, exp, gen, access } = parsed.data;
+    const principal = {
+      ...{ id: sub === '' ? undefined : sub, scopes: access },
+      ...(gen !== undefined && { generation: gen }),
+    };
+    return { principal, endsAtMs: exp * 1000 };
   };
 
   const remember = (token: string, checked: Genuine): void => {
@@ -72,13 +76,16 @@ export function createTokens(tokenKey: KeyObject, organisation: string): Tokens 
   };
 
   return {
-    async sign(principalId, scopes, now) {
+    async sign({ id = '', scopes, generation }, now) {
       const issuedAt = Math.floor(now.getTime() / 1000);
-      const token = await new SignJWT({ access: scopes })
+      const token = await new SignJWT({
+        access: scopes,
+        ...(generation !== undefined && { gen: generation }),
+      })
         .setProtectedHeader({ alg: 'EdDSA', typ: TYPE })
         .setIssuer(organisation)
         .setAudience(organisation)
-        .setSubject(principalId ?? '')
+        .setSubject(id)
         .setIssuedAt(issuedAt)
         .setExpirationTime(issuedAt + TOKEN_SECONDS)
         .sign(tokenKey);

@@ -34,6 +34,7 @@ async function openContext(services: GraphqlServices, request: FastifyRequest): 
   const { id: requestId, log } = request;
   try {
     const principal = await services.access.authenticate(request.headers.authorization);
+    await services.access.requireCurrent(principal);
     return createContext(services, { principal, requestId, log });
   } catch (error) {
     const { message, extensions } = toGraphqlError(error, { requestId, log });

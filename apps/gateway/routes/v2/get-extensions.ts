@@ -3,7 +3,8 @@ import { sendJson } from './send-json.ts';
 
 /** `GET /v2/_oci/ext/discover`, for the registry or one repository (distribution-spec, extensions/_oci). */
 export const getExtensions: Handler<'extensions'> = async ({ access }, { principal, target, reply }) => {
-  if (target.repository !== undefined) await access.require(principal, 'pull', target.repository);
+  if (target.repository === undefined) await access.requireCurrent(principal);
+  else await access.require(principal, 'pull', target.repository);
   return sendJson(reply, {
     extensions: [
       {
