@@ -9,7 +9,7 @@ import { findStartTime, isAlive, stopProcess } from './processes.mjs';
 import { Refusal } from './steps.mjs';
 import { getNode, inRoot, root, runQuietly, toolEnvironment } from './toolchain.mjs';
 
-const main = inRoot('apps', 'gateway', 'main.ts');
+const main = inRoot('apps', 'gateway', 'main.mjs');
 const readyTimeoutMs = 60_000;
 const maxLogBytes = 16 * 2 ** 20;
 // Uploads in progress are finished before it ends.

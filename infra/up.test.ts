@@ -38,7 +38,7 @@ beforeAll(async () => {
   }
   await pretendInstalled();
   await mkdir(join(clone, 'apps/gateway'), { recursive: true });
-  await writeFile(join(clone, 'apps/gateway/main.ts'), STUB_GATEWAY);
+  await writeFile(join(clone, 'apps/gateway/main.mjs'), STUB_GATEWAY);
 });
 
 afterAll(async () => {
@@ -143,9 +143,9 @@ describe('npm run up', () => {
 
   test('shows why a gateway does not start', async () => {
     await run('down');
-    await writeFile(join(clone, 'apps/gateway/main.ts'), BROKEN_GATEWAY);
+    await writeFile(join(clone, 'apps/gateway/main.mjs'), BROKEN_GATEWAY);
     const { code, output } = await run('up', '--detach');
-    await writeFile(join(clone, 'apps/gateway/main.ts'), STUB_GATEWAY);
+    await writeFile(join(clone, 'apps/gateway/main.mjs'), STUB_GATEWAY);
     expect(code).toBe(1);
     expect(output).toContain('the keys cannot be read');
     expect(output).toContain('The gateway of acme.example ended while it was starting');

@@ -29,7 +29,7 @@ export async function run(args: readonly string[]): Promise<void> {
 
 async function runCommand([command = 'serve', ...rest]: readonly string[]): Promise<void> {
   if (!Object.hasOwn(COMMANDS, command) || rest.length > 0) {
-    throw Object.assign(new Error('Use: node apps/gateway/main.ts [serve | seed < seed.json]'), {
+    throw Object.assign(new Error('Use: node apps/gateway/main.mjs [serve | seed < seed.json]'), {
       code: 'USAGE',
     });
   }

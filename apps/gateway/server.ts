@@ -23,6 +23,12 @@ declare module 'fastify' {
 const MAX_PARAMETER = 2048;
 const DISCARD_MS = 10_000;
 
+// Bodies and answers are checked and made by code of ours: the libraries for JSON schemas are not even loaded.
+const noSchema = (): never => {
+  throw new Error('Routes have no JSON schemas here: parse the body in the handler.');
+};
+const NO_SCHEMAS = { buildValidator: noSchema, buildSerializer: noSchema };
+
 /** Makes the HTTP server over `listener`, which accepts connections already, and waits until all routes are there. */
 export async function openServer(listener: Server, deps: GatewayDeps): Promise<FastifyInstance> {
   const server = fastify({
@@ -31,6 +37,7 @@ export async function openServer(listener: Server, deps: GatewayDeps): Promise<F
     exposeHeadRoutes: false,
     genReqId: () => randomUUID(),
     trustProxy: deps.config.trustedProxies.length === 0 ? false : [...deps.config.trustedProxies],
+    schemaController: { compilersFactory: NO_SCHEMAS },
     routerOptions: { maxParamLength: MAX_PARAMETER },
     serverFactory: (handler) => {
       listener.removeAllListeners('request').on('request', handler);

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 
 import { createTestDatabase } from './postgres.ts';
 
-const MAIN = join(import.meta.dirname, '../../apps/gateway/main.ts');
+const MAIN = join(import.meta.dirname, '../../apps/gateway/main.mjs');
 const ORGANISATION = 'acme.example';
 
 /** A user name and its password. */
