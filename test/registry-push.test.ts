@@ -1,6 +1,6 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 
-import { parseRecord, verifyReceipt } from '@dockchains/records';
+import { type LedgerRecord, parseRecord, verifyReceipt } from '@dockchains/records';
 import { buildImage, startGateway, type TestGateway } from '@dockchains/testing';
 import { hashLeaf, parseBundle, TILE_WIDTH } from '@dockchains/tlog';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -68,11 +68,14 @@ test('moves of one tag stand in the ledger in the order in which they took place
   expect(answers.map(({ status }) => status)).toEqual(images.map(() => 201));
 
   const records = (await readLedger(before + 2 * images.length)).map(({ record }) => record);
-  const moves = records.filter((record) => record.kind === 'tag-set' && record.tag === 'raced');
+  const moves = records.filter(
+    (record): record is Extract<LedgerRecord, { kind: 'tag-set' }> =>
+      record.kind === 'tag-set' && record.tag === 'raced',
+  );
   expect(moves).toHaveLength(images.length);
   let previous: string | undefined;
   for (const move of moves) {
-    expect(move.kind === 'tag-set' ? move.previous : 'no move').toBe(previous);
+    expect(move.previous).toBe(previous);
     previous = move.digest;
   }
   expect((await session.call('/manifests/raced')).headers.get('docker-content-digest')).toBe(previous);

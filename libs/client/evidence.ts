@@ -1,5 +1,12 @@
 import type { Digest, RepositoryName, Tag } from '@dockchains/oci';
-import { describeRecord, type LedgerRecord, parseRecord, RecordError } from '@dockchains/records';
+import {
+  describeRecord,
+  isManifestRecord,
+  type LedgerRecord,
+  type ManifestRecord,
+  parseRecord,
+  RecordError,
+} from '@dockchains/records';
 import {
   type Checkpoint,
   encodeVerifierKey,
@@ -24,7 +31,7 @@ export type EvidenceSubject = {
 
 /** What a bundle proves. */
 export type VerifiedEvidence = {
-  readonly record: LedgerRecord;
+  readonly record: ManifestRecord;
   readonly index: bigint;
   readonly checkpoint: Checkpoint;
   /** Verifier key of the log that signed. */
@@ -69,7 +76,11 @@ export function verifyEvidence(
 }
 
 /** Only a record that a tag was set speaks for a tag; a digest is also vouched for by any tag that was set to it. */
-function isAbout(record: LedgerRecord, { organisation, repository, tag, digest }: EvidenceSubject): boolean {
+function isAbout(
+  record: LedgerRecord,
+  { organisation, repository, tag, digest }: EvidenceSubject,
+): record is ManifestRecord {
+  if (!isManifestRecord(record)) return false;
   if (record.organisation !== organisation || record.repository !== repository) return false;
   if (digest !== undefined && record.digest !== digest) return false;
   if (tag !== undefined) return record.kind === 'tag-set' && record.tag === tag;

@@ -45,7 +45,10 @@ export type LogOptions = {
 };
 
 /** A record that `public/app:<number>` was set, all of it made from the number. */
-export function tagSetRecord(number: number, organisation = 'acme.example'): LedgerRecord {
+export function tagSetRecord(
+  number: number,
+  organisation = 'acme.example',
+): Extract<LedgerRecord, { kind: 'tag-set' }> {
   const hex = createHash('sha256').update(String(number)).digest('hex');
   return {
     kind: 'tag-set',

@@ -1,7 +1,7 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 
 import { openDatabase, type Database } from '@dockchains/database';
-import { parseRecord, verifyReceipt, type LedgerRecord } from '@dockchains/records';
+import { isManifestRecord, parseRecord, verifyReceipt, type LedgerRecord } from '@dockchains/records';
 import {
   appendLeaves,
   entriesPath,
@@ -114,7 +114,7 @@ export async function verifyPushes(
       expect(bytes.equals(blob.bytes)).toBe(true);
     }
   });
-  await inTurns([...log.records.values()], async ({ repository, digest }) => {
+  await inTurns([...log.records.values()].filter(isManifestRecord), async ({ repository, digest }) => {
     await fetchBytes(`${url}/v2/${repository}/manifests/${digest}`);
   });
   await verifyRows(databaseUrl, log);

@@ -54,6 +54,7 @@ async function inspect(io: Io, reference: string): Promise<Outcome> {
   const { manifest, digest, mediaType, bytes } = fetched;
   const parts = manifest.kind === 'index' ? manifest.manifests : manifest.layers;
 
+  const principal = record !== undefined && 'principal' in record ? record.principal : undefined;
   const facts = factsOf([
     ['reference', `${target.registry}/${localName(target)}`],
     ['digest', digest],
@@ -66,7 +67,7 @@ async function inspect(io: Io, reference: string): Promise<Outcome> {
     ['index', artifact.record?.index?.toString()],
     ['state', artifact.record?.state.toLowerCase()],
     ['recorded', record?.time],
-    ['principal', record?.principal],
+    ['principal', principal],
     ['ledger', ledger && `${ledger.origin}, ${ledger.publishedSize} of ${ledger.size} entries published`],
     ['frozen', ledger?.frozen ?? undefined],
   ]);
@@ -100,7 +101,7 @@ async function inspect(io: Io, reference: string): Promise<Outcome> {
         index: artifact.record.index?.toString() ?? null,
         state: artifact.record.state,
         time: record?.time ?? null,
-        principal: record?.principal ?? null,
+        principal: principal ?? null,
       },
       ledger: ledger && {
         origin: ledger.origin,

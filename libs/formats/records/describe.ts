@@ -5,19 +5,28 @@ import type { LedgerRecord } from './record.ts';
  * exact").
  */
 export function describeRecord(record: LedgerRecord, index: bigint): string {
+  if (record.kind === 'scope-opened') {
+    return `${record.organisation} recorded at index ${index} that it opened the scope ${record.scopeId}; of which repository, and what it holds, is not said`;
+  }
+  if (record.kind === 'scope-closed') {
+    return `${record.organisation} recorded at index ${index} that it closed the scope ${record.scopeId} after ${record.count} records; that there are as many is for an audit to find`;
+  }
   const who = record.principal === undefined ? 'an unnamed principal' : `principal ${record.principal}`;
   const where = `${record.organisation} recorded at index ${index} that ${who}`;
-  const { repository, digest } = record;
   switch (record.kind) {
     case 'tag-set':
-      return `${where} set ${repository}:${record.tag} to ${digest}; later moves are not excluded`;
+      return `${where} set ${record.repository}:${record.tag} to ${record.digest}; later moves are not excluded`;
     case 'manifest-published':
-      return `${where} published ${digest} in ${repository}; a later deletion is not excluded`;
+      return `${where} published ${record.digest} in ${record.repository}; a later deletion is not excluded`;
     case 'tag-deleted':
-      return `${where} deleted the tag ${repository}:${record.tag}, which was ${digest}; a later re-creation is not excluded`;
+      return `${where} deleted the tag ${record.repository}:${record.tag}, which was ${record.digest}; a later re-creation is not excluded`;
     case 'manifest-deleted':
-      return `${where} deleted ${digest} from ${repository}; a later re-publication is not excluded`;
+      return `${where} deleted ${record.digest} from ${record.repository}; a later re-publication is not excluded`;
     case 'referrer-attached':
-      return `${where} attached ${digest} to ${record.referrerOf} in ${repository}; a later deletion is not excluded`;
+      return `${where} attached ${record.digest} to ${record.referrerOf} in ${record.repository}; a later deletion is not excluded`;
+    case 'repository-withdrawn':
+      return `${where} withdrew ${record.repository} from the public; copies that others made are not excluded`;
+    case 'collection-run':
+      return `${where} removed ${record.blobs} unused blobs of ${record.bytes} bytes; which ones is not said`;
   }
 }

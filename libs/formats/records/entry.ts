@@ -1,10 +1,12 @@
-import { digestAlgorithm, digestHex, parseDigest } from '@dockchains/oci';
+import { isDeepStrictEqual } from 'node:util';
+
 import { MAX_ENTRY_BYTES } from '@dockchains/tlog';
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
 
 import { RecordError } from './errors.ts';
 import { findKind, parsePredicate, predicateType, STATEMENT_TYPE, type LedgerRecord } from './record.ts';
+import { readSubject, subjectOf } from './subject.ts';
 
 const statement = z.strictObject({
   _type: z.literal(STATEMENT_TYPE),
@@ -18,17 +20,11 @@ const statement = z.strictObject({
  * @throws RecordError TOO_LARGE, BAD_RECORD
  */
 export function encodeRecord(record: LedgerRecord): Uint8Array {
-  const { kind, organisation, digest, ...predicate } = record;
   const text = canonicalize({
     _type: STATEMENT_TYPE,
-    subject: [
-      {
-        name: `${organisation}/${record.repository}`,
-        digest: { [digestAlgorithm(digest)]: digestHex(digest) },
-      },
-    ],
-    predicateType: predicateType(kind),
-    predicate: parsePredicate(kind, predicate),
+    subject: [subjectOf(record)],
+    predicateType: predicateType(record.kind),
+    predicate: parsePredicate(record.kind, predicateOf(record)),
   });
   if (text === undefined) throw new RecordError('BAD_RECORD', 'The record has no canonical JSON form.');
   const entry = new TextEncoder().encode(text);
@@ -62,16 +58,14 @@ export function parseRecord(entry: Uint8Array): LedgerRecord {
       `The entry is of a kind that this version does not know: ${parsed.data.predicateType.slice(0, 200)}. Use a newer version.`,
     );
   }
-  const [{ name, digest }] = subject;
-  const [algorithm, hex] = Object.entries(digest)[0] ?? ['', ''];
   try {
     const facts = parsePredicate(kind, predicate);
-    const record = {
-      kind,
-      organisation: organisationOf(name, facts.repository),
-      digest: parseDigest(`${algorithm}:${hex}`),
-      ...facts,
-    } as LedgerRecord; // kind and facts come from one row of the table of predicates
+    // Kind, subject and facts come from one row of the table of predicates.
+    const record = { kind, ...readSubject(kind, subject[0]), ...facts } as LedgerRecord;
+    const { name, digest } = subjectOf(record);
+    if (name !== subject[0].name || !isDeepStrictEqual(digest, subject[0].digest)) {
+      throw new RecordError('BAD_RECORD', 'The subject is not what the predicate is about.');
+    }
     if (!Buffer.from(encodeRecord(record)).equals(entry)) {
       throw new RecordError('NOT_CANONICAL', 'The entry is not in RFC 8785 canonical form.');
     }
@@ -96,13 +90,11 @@ const parseJson = (entry: Uint8Array): unknown => {
   }
 };
 
-const organisationOf = (name: string, repository: string): string => {
-  const organisation = name.slice(0, name.indexOf('/'));
-  if (organisation === '' || name !== `${organisation}/${repository}`) {
-    throw new RecordError('BAD_RECORD', 'The subject does not name the repository of the predicate.');
-  }
-  return organisation;
-};
+// Said by the predicate type and the subject.
+const OUTSIDE_PREDICATE: readonly string[] = ['kind', 'organisation', 'digest', 'label'];
+
+const predicateOf = (record: LedgerRecord): unknown =>
+  Object.fromEntries(Object.entries(record).filter(([member]) => !OUTSIDE_PREDICATE.includes(member)));
 
 const messageOf = (cause: unknown): string => {
   if (cause instanceof z.ZodError) return z.prettifyError(cause);

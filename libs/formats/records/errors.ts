@@ -1,5 +1,15 @@
-/** Why an entry is not a record, or a receipt not a receipt. */
-export type RecordErrorCode = 'BAD_RECORD' | 'NOT_CANONICAL' | 'UNKNOWN_KIND' | 'TOO_LARGE' | 'BAD_RECEIPT';
+/** Why an entry is not a record, a sealed record does not open, or a receipt is none. */
+export type RecordErrorCode =
+  | 'BAD_BODY'
+  | 'BAD_COMMITMENT'
+  | 'BAD_DISCLOSURE'
+  | 'BAD_PADDING'
+  | 'BAD_RECEIPT'
+  | 'BAD_RECORD'
+  | 'BAD_SEALED_ENTRY'
+  | 'NOT_CANONICAL'
+  | 'TOO_LARGE'
+  | 'UNKNOWN_KIND';
 
 /** A record or receipt that can't be read or written as it is. */
 export class RecordError extends Error {

@@ -5,20 +5,20 @@ import { CompactSign, compactVerify } from 'jose';
 import { z } from 'zod';
 
 import { RecordError } from './errors.ts';
-import type { RecordId } from './record.ts';
+import { hex, recordId, scopeId, type RecordId } from './fields.ts';
 
 const receipt = z.strictObject({
   origin: z.string().min(1).max(255),
-  recordId: z
-    .string()
-    .regex(/^[0-9a-f]{32}$/)
-    .brand<'RecordId'>(),
+  recordId,
   /** RFC 6962 leaf hash of the entry, 64 lowercase hex digits. */
-  leafHash: z.string().regex(/^[0-9a-f]{64}$/),
+  leafHash: hex(32),
   repository: z.string().min(1).max(255),
   digest: z.custom<Digest>((value) => typeof value === 'string' && isDigest(value)),
   /** POSIX seconds: a checkpoint of this time or later that lacks the leaf proves the omission. */
   includedBy: z.int().positive(),
+  /** The scope of a sealed record, and the repository's salt in it, 32 bytes in hex: they show which repository the scope is of. */
+  scopeId: scopeId.optional(),
+  repoSalt: hex(32).optional(),
 });
 
 /** The gateway's signed promise that a record will be in the ledger (escrow.md, Receipts). */

@@ -1,28 +1,24 @@
 import { isDigest, type Digest } from '@dockchains/oci';
 import { z } from 'zod';
 
+import { hex, recordId, scopeId, shortText, type RecordId } from './fields.ts';
+
 /** in-toto Attestation Framework, Statement v1. */
 export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
 
 const PREDICATE_PREFIX = 'https://dockchains.org/record/';
 
-/** 16 random bytes in lowercase hex, unique in a ledger. */
-export type RecordId = string & z.$brand<'RecordId'>;
-
-const recordId = z
-  .string()
-  .regex(/^[0-9a-f]{32}$/)
-  .brand<'RecordId'>();
 const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), 'is not a digest');
-const shortText = z.string().min(1).max(512);
+const decimal = z.string().regex(/^(?:0|[1-9][0-9]{0,18})$/);
 
-// What every predicate says. `principal` is an account's opaque id; names stay outside the ledger, where they can
-// be erased. `time` is the gateway's claim; order comes from the index alone.
+const event = { recordId, time: z.iso.datetime({ precision: 3 }) };
+
+// `principal` is an account's opaque id; names stay outside the ledger, where they can be erased. `time` is the
+// gateway's claim; order comes from the index alone.
 const base = {
-  recordId,
+  ...event,
   repository: z.string().min(1).max(255),
   principal: shortText.optional(),
-  time: z.iso.datetime({ precision: 3 }),
 };
 
 const manifestFacts = {
@@ -30,8 +26,8 @@ const manifestFacts = {
   size: z.int().nonnegative(),
 };
 
-/** The predicates by kind (design: "digests and short facts, no bodies"). The subject's digest is the manifest's. */
-const predicates = {
+/** Of one manifest in one repository: the subject's digest is the manifest's. */
+const manifestPredicates = {
   'manifest-published': z.strictObject({
     ...base,
     ...manifestFacts,
@@ -50,20 +46,95 @@ const predicates = {
   'referrer-attached': z.strictObject({ ...base, referrerOf: digest, artifactType: shortText.optional() }),
 };
 
+/** Of one scope: the subject's digest is the scope's label (escrow.md, Scope). Names no repository. */
+const scopePredicates = {
+  'scope-opened': z.strictObject({
+    ...event,
+    scopeId,
+    panelId: hex(32),
+    R: hex(32),
+    Rbar: hex(32),
+    pi: hex(64),
+    repoCommit: hex(32),
+    /** POSIX seconds. */
+    from: z.int().nonnegative(),
+    to: z.int().nonnegative(),
+    /** The ledgers that prove whose key it is, each at a size (decimal) and root. */
+    asOf: z
+      .array(z.strictObject({ origin: z.string().min(1).max(255), size: decimal, root: hex(32) }))
+      .max(16),
+  }),
+  'scope-closed': z.strictObject({
+    ...event,
+    scopeId,
+    /** How many records the scope has. */
+    count: z.int().nonnegative(),
+    /** Index of the last of them, decimal; absent where there are none. */
+    lastIndex: decimal.optional(),
+  }),
+};
+
+/** Of something that has a name and no digest of its own: the subject's digest is the SHA-256 of its name. */
+const namedPredicates = {
+  'repository-withdrawn': z.strictObject({ ...base }),
+  'collection-run': z.strictObject({
+    ...event,
+    principal: shortText.optional(),
+    /** How many blobs were removed, and their bytes in all. */
+    blobs: z.int().nonnegative(),
+    bytes: z.int().nonnegative(),
+  }),
+};
+
+/** The predicates by kind (design: "digests and short facts, no bodies"). */
+const predicates = { ...manifestPredicates, ...scopePredicates, ...namedPredicates };
+
 /** The kinds of record that this version writes and reads. */
 export type RecordKind = keyof typeof predicates;
 
 type Predicate<Kind extends RecordKind> = z.infer<(typeof predicates)[Kind]>;
 
-type RecordOf<Kind extends RecordKind> = {
+type RecordOf<Kind extends RecordKind, Subject> = {
   readonly kind: Kind;
   readonly organisation: string;
+} & Subject &
+  Readonly<Predicate<Kind>>;
+
+type ManifestSubject = {
   /** The manifest that the record is about. */
   readonly digest: Digest;
-} & Readonly<Predicate<Kind>>;
+};
 
-/** What one ledger entry says: an in-toto statement about one manifest of one repository. */
-export type LedgerRecord = { [Kind in RecordKind]: RecordOf<Kind> }[RecordKind];
+type ScopeSubject = {
+  /** The scope's label, 32 bytes in lowercase hex. */
+  readonly label: string;
+};
+
+type ManifestKind = keyof typeof manifestPredicates;
+type ScopeKind = keyof typeof scopePredicates;
+type NamedKind = keyof typeof namedPredicates;
+
+/** A record about one manifest of one repository. */
+export type ManifestRecord = { [Kind in ManifestKind]: RecordOf<Kind, ManifestSubject> }[ManifestKind];
+
+/** A record that a scope began or ended; it stands in the ledger in the clear. */
+export type ScopeRecord = { [Kind in ScopeKind]: RecordOf<Kind, ScopeSubject> }[ScopeKind];
+
+/** A record about a repository as a whole, or about the organisation's store. */
+export type NamedRecord = { [Kind in NamedKind]: RecordOf<Kind, unknown> }[NamedKind];
+
+/** What one ledger entry says: an in-toto statement. */
+export type LedgerRecord = ManifestRecord | ScopeRecord | NamedRecord;
+
+/** Whether the record is about one manifest of one repository. */
+export function isManifestRecord(record: LedgerRecord): record is ManifestRecord {
+  return Object.hasOwn(manifestPredicates, record.kind);
+}
+
+/** Whether the record is about a scope. */
+export function isScopeRecord(record: LedgerRecord): record is ScopeRecord {
+  return Object.hasOwn(scopePredicates, record.kind);
+}
 
 /** The predicate type URI of a kind. */
 export function predicateType(kind: RecordKind): string {

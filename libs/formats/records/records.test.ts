@@ -24,12 +24,33 @@ const common = {
 };
 const facts = { mediaType: 'application/vnd.oci.image.manifest.v1+json', size: 512 };
 
+const { organisation, recordId, time } = common;
+const event = { organisation, recordId, time };
+const h32 = 'ab'.repeat(32);
+const scopeFacts = { ...event, label: 'cd'.repeat(32), scopeId: 'ef'.repeat(16) };
+
 const records: LedgerRecord[] = [
   { ...common, ...facts, kind: 'manifest-published', source: 'https://git.example/app' },
   { ...common, ...facts, kind: 'tag-set', tag: '1.0', previous: parseDigest(`sha512:${'ff'.repeat(64)}`) },
   { ...common, kind: 'tag-deleted', tag: '1.0' },
   { ...common, kind: 'manifest-deleted' },
   { ...common, kind: 'referrer-attached', referrerOf: common.digest, artifactType: 'application/spdx+json' },
+  {
+    ...scopeFacts,
+    kind: 'scope-opened',
+    panelId: h32,
+    R: h32,
+    Rbar: h32,
+    pi: h32 + h32,
+    repoCommit: h32,
+    from: 1,
+    to: 3601,
+    asOf: [{ origin: 'acme.example/ledger/public', size: '7', root: h32 }],
+  },
+  { ...scopeFacts, kind: 'scope-closed', count: 2, lastIndex: '9' },
+  { ...scopeFacts, kind: 'scope-closed', count: 0 },
+  { ...event, kind: 'repository-withdrawn', repository: 'public/app', principal: common.principal },
+  { ...event, kind: 'collection-run', blobs: 3, bytes: 4096 },
 ];
 
 describe('an entry', () => {
@@ -91,6 +112,29 @@ describe('an entry', () => {
     expect(() => parseRecord(Buffer.from(text))).toThrow(expect.objectContaining({ code }));
   });
 
+  test.each([
+    { name: 'a scope', text: textOf('scope-closed').replace('/scope/ef', '/scope/ee') },
+    { name: 'a repository', text: textOf('repository-withdrawn').replace('example/public', 'example/other') },
+    {
+      name: 'a withdrawn repository, of another digest',
+      text: textOf('repository-withdrawn').replace(/"sha256":"./, '"sha256":"_'),
+    },
+    {
+      name: 'a collection, of another digest',
+      text: textOf('collection-run').replace(/"sha256":"[0-9a-f]{64}"/, `"sha256":"${h32}"`),
+    },
+    {
+      name: 'a collection, of another name',
+      text: textOf('collection-run').replace('/collection"', '/elsewhere"'),
+    },
+    {
+      name: 'a scope, of a sha512 label',
+      text: textOf('scope-closed').replace(/"sha256":"[0-9a-f]{64}"/, `"sha512":"${h32.repeat(2)}"`),
+    },
+  ])('whose subject is not what its predicate is about is refused: $name', ({ text }) => {
+    expect(() => parseRecord(Buffer.from(text))).toThrow(expect.objectContaining({ code: 'BAD_RECORD' }));
+  });
+
   test('of any bytes is a record or refused with a code', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
@@ -101,7 +145,7 @@ describe('an entry', () => {
 
   test.each(records)('of kind $kind is described with what it does not exclude', (record) => {
     expect(describeRecord(record, 7n)).toMatch(
-      /^acme\.example recorded at index 7 that principal .* not excluded$/,
+      /^acme\.example recorded at index 7 that (?:principal|an unnamed principal|it) .*(?:not excluded|is not said|for an audit to find)$/,
     );
   });
 });
@@ -121,6 +165,11 @@ describe('a receipt', () => {
     expect(await verifyReceipt(await signReceipt(receipt, privateKey), publicKey)).toEqual(receipt);
   });
 
+  test('of a sealed record names its scope, and shows which repository it is of', async () => {
+    const sealed = { ...receipt, scopeId: 'ef'.repeat(16), repoSalt: h32 };
+    expect(await verifyReceipt(await signReceipt(sealed, privateKey), publicKey)).toEqual(sealed);
+  });
+
   test('signed by another key is refused', async () => {
     const other = generateKeyPairSync('ed25519').publicKey;
     await expect(verifyReceipt(await signReceipt(receipt, privateKey), other)).rejects.toMatchObject({
@@ -136,6 +185,10 @@ describe('a receipt', () => {
     }
   });
 });
+
+function textOf(kind: LedgerRecord['kind']): string {
+  return Buffer.from(encodeRecord(records.find((record) => record.kind === kind) ?? never())).toString();
+}
 
 function reversed(text: string): string {
   const value = JSON.parse(text) as object;

@@ -10,7 +10,7 @@ import {
   parseRepositoryName,
   parseTag,
 } from '@dockchains/oci';
-import { type LedgerRecord, predicateType } from '@dockchains/records';
+import { isManifestRecord, type LedgerRecord, type ManifestRecord, predicateType } from '@dockchains/records';
 
 import { ensureRepository } from './repositories.ts';
 import { setTag } from './set-tag.ts';
@@ -59,6 +59,7 @@ const DELETE_MANIFEST: Statement = {
  */
 export function openReplay(blobs: BlobStore): ReplayRecord {
   return async (transaction, record) => {
+    if (!isManifestRecord(record)) return; // of no manifest or tag
     const repository = parseRepositoryName(record.repository);
     const repositoryId = await ensureRepository(transaction, repository, 'public');
     const place = { transaction, repositoryId };
@@ -98,7 +99,7 @@ export function openReplay(blobs: BlobStore): ReplayRecord {
 /** Whether a move of the record's tag, and a publication or deletion of its manifest, still wait in the queue. */
 async function findQueued(
   transaction: Transaction,
-  record: LedgerRecord,
+  record: ManifestRecord,
 ): Promise<{ tag: boolean; manifest: boolean }> {
   const { repository, digest } = record;
   const [queued] = await transaction.query<{ tag: boolean; manifest: boolean }>(FIND_QUEUED, [
