@@ -1,4 +1,4 @@
-import { createPublicKey, randomBytes } from 'node:crypto';
+import { createPublicKey, randomBytes, randomUUID } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -78,6 +78,7 @@ export async function openServices(
 
 /** Readers see the old text or the new one, never half. */
 async function replaceFile(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text);
-  await rename(`${path}.new`, path);
+  const temporary = `${path}.${randomUUID()}`; // gateways that start together each have their own
+  await writeFile(temporary, text);
+  await rename(temporary, path);
 }

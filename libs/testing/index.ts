@@ -17,3 +17,7 @@ export { buildLog, flipBit, tagSetRecord } from './logs.ts';
 export type { BuiltLog, LogOptions } from './logs.ts';
 export { startGateway } from './gateway.ts';
 export type { GatewayOptions, TestAccount, TestGateway } from './gateway.ts';
+export { balanceConnections, balanceRequests } from './balancer.ts';
+export type { Balancer } from './balancer.ts';
+export { startGatewayPair } from './gateways.ts';
+export type { GatewayPair } from './gateways.ts';

@@ -14,6 +14,8 @@ const POLL_MS = 20;
 /** Somebody outside who keeps every checkpoint that the gateway ever served. */
 export class Observer {
   readonly notes: string[] = [];
+  /** When each of the notes was first seen, in milliseconds of `performance.now()`. */
+  readonly seenAt: number[] = [];
   readonly #logUrl: () => string;
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
@@ -46,7 +48,9 @@ export class Observer {
     );
     if (answer?.status !== 200) return; // away, as killed gateways are
     const note = await answer.text().catch(() => undefined);
-    if (note !== undefined && note !== this.notes.at(-1)) this.notes.push(note);
+    if (note === undefined || note === this.notes.at(-1)) return;
+    this.notes.push(note);
+    this.seenAt.push(performance.now());
   }
 }
 

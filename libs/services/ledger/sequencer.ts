@@ -12,7 +12,8 @@ import { findLag, readEvidence, recover } from './recover.ts';
 import { ensurePartitions, refuseRegression, sequenceBatch, type SeenHead } from './sequence.ts';
 import { stageBatch } from './staging.ts';
 
-const FOLLOW_INTERVAL_MS = 1_000;
+// How often a follower asks for the lead: the leader's end stalls publication for so long and its own recovery.
+const FOLLOW_INTERVAL_MS = 250;
 const RETRY_MS = 500;
 
 const READ_BATCHES = {
@@ -78,7 +79,7 @@ export class Sequencer {
       let lock: Lock | undefined;
       try {
         lock = await this.#context.database.tryLock(lockKey(this.#context.origin));
-        if (lock === undefined) await this.#follow();
+        if (lock === undefined) await this.#follow(checked);
         else await this.#lead(lock.lost, checked);
       } catch (error) {
         if (this.#refuse(error)) break;
@@ -163,13 +164,15 @@ export class Sequencer {
   }
 
   /** Another gateway leads: watch that the database does not go back under us. */
-  async #follow(): Promise<void> {
+  async #follow(checked: () => void): Promise<void> {
     const head = await readHead(this.#context.database, this.#context.ledgerId);
     if (this.#seen !== undefined) refuseRegression(head, this.#seen);
     this.#seen = head;
     this.state.frozen = undefined;
     await this.#countQueued();
-    await this.#pause(FOLLOW_INTERVAL_MS);
+    checked();
+    // Pushes taken here are the leader's work: they must not make each of us ask the database at once.
+    await this.#pause(FOLLOW_INTERVAL_MS, { wakeable: false });
   }
 
   /** Freezes where the error says that the stores disagree; true if only a new start can help. */

@@ -63,17 +63,23 @@ export async function receiveChunk(
 }
 
 /**
- * Counts the bytes that an upload has now, by compare-and-swap, and lets it live on from now.
+ * Counts the bytes that an upload has now, by compare-and-swap, and lets it live on from now. Bytes that are not counted may be
+ * written over by another gateway, so their hash is forgotten.
  * @throws OciError BLOB_UPLOAD_UNKNOWN if it was ended meanwhile
  */
 export async function countReceived(
-  { database, clock }: RegistryDeps,
+  { database, blobs, clock }: RegistryDeps,
   { id, received }: Upload,
   total: number,
 ): Promise<void> {
   const expiresAt = new Date(clock().getTime() + UPLOAD_LIFETIME_MS);
-  const moved = await database.query(MOVE, [id, received, total, expiresAt]);
-  if (moved.length === 0) throw uploadUnknown();
+  try {
+    const moved = await database.query(MOVE, [id, received, total, expiresAt]);
+    if (moved.length === 0) throw uploadUnknown();
+  } catch (error) {
+    blobs.forgetUpload(id);
+    throw error;
+  }
 }
 
 /** The answer to a sender that broke off, should it still listen. */

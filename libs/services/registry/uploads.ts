@@ -90,6 +90,7 @@ export async function withUpload<T>(
     // Read under the lock: what another request received before this one is counted.
     return await work(await getUpload(deps, request), lock.lost);
   } finally {
+    if (lock.lost.aborted) deps.blobs.forgetUpload(request.id);
     await lock.release();
   }
 }

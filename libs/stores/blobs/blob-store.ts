@@ -82,6 +82,8 @@ export type BlobStore = {
    * @throws BlobStoreError UPLOAD_BUSY
    */
   cancelUpload(id: string): Promise<boolean>;
+  /** Lets go of what this process remembers of an upload's bytes: for whoever wrote and can't be sure that nobody wrote over it since. */
+  forgetUpload(id: string): void;
   /** Gives the uploads there are, in no order, for the caller to cancel the abandoned ones. */
   listUploads(): Promise<UploadInfo[]>;
 };

@@ -37,6 +37,9 @@ export async function openFileBlobStore(root: string, now: Date = new Date()): P
     uploadSize: (id) => guarded('look up an upload', () => uploads.size(id)),
     commitUpload: (id, expected) => guarded('commit an upload', () => uploads.commit(id, expected)),
     cancelUpload: (id) => guarded('cancel an upload', () => uploads.cancel(id)),
+    forgetUpload: (id) => {
+      uploads.forget(id);
+    },
     listUploads: () => guarded('list the uploads', () => uploads.list()),
   };
 }

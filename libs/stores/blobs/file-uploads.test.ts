@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, rm, symlink, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
@@ -218,4 +218,27 @@ test('gathers tiny chunks and holds a few MiB of 64 at most', async () => {
   expect(most).toBeLessThan(5 << 20);
   const whole = Buffer.concat([...Array.from({ length: 1024 }, () => piece), piece.subarray(0, 5000)]);
   expect(await store.commitUpload(ID, digestOf(whole))).toEqual({ size: whole.length });
+});
+
+test.each(['at its next chunk', 'when it is committed'])(
+  'a gateway notices %s that another wrote other bytes over those it remembers',
+  async (when) => {
+    await store.appendUpload(ID, 0, from('abc'));
+    await store.appendUpload(ID, 3, from('not counted'));
+    const other = await openFileBlobStore(root);
+    await other.appendUpload(ID, 3, from('the others!'));
+    // Old kernels count in steps of 4 ms, which no two requests share.
+    await utimes(join(root, 'uploads', ID), new Date(), new Date(Date.now() + 10));
+    const parts = when === 'at its next chunk' ? ['abcthe others!', 'end'] : ['abcthe others!'];
+    if (parts[1] !== undefined) await store.appendUpload(ID, 14, from(parts[1]));
+    const wrong = digestOf(Buffer.from(`abcnot counted${parts[1] ?? ''}`));
+    await expect(store.commitUpload(ID, wrong)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+    await store.commitUpload(ID, digestOf(Buffer.from(parts.join(''))));
+  },
+);
+
+test('what is forgotten of an upload is read again when it is committed', async () => {
+  await store.appendUpload(ID, 0, from('abc'));
+  store.forgetUpload(ID);
+  expect(await store.commitUpload(ID, digestOf(Buffer.from('abc')))).toEqual({ size: 3 });
 });

@@ -16,8 +16,11 @@ const ID = /^[A-Za-z0-9_-]{1,128}$/;
 // Beyond that the oldest is forgotten, and its upload is hashed from the file when it is committed.
 const MAX_RUNNING = 4096;
 
-/** The hash over the first `size` bytes of an upload, all of them synced. */
-type RunningHash = { algorithm: DigestAlgorithm; hash: Hash; size: number };
+/**
+ * The hash over the first `size` bytes of an upload, all of them synced. It is of no use once the file was written after `mtimeNs`: another
+ * gateway may have put other bytes where ours were never counted.
+ */
+type RunningHash = { algorithm: DigestAlgorithm; hash: Hash; size: number; mtimeNs: bigint };
 
 /** The uploads of a file blob store: `uploads/<id>`, and for those of this process the hash of what was written so far. */
 export class FileUploads {
@@ -43,8 +46,12 @@ export class FileUploads {
         throw new BlobStoreError('UPLOAD_EXISTS', 'There is an upload of that id.');
       throw error;
     });
-    await file.close();
-    this.#remember(id, { algorithm, hash: createHash(algorithm), size: 0 });
+    try {
+      const { mtimeNs } = await file.stat({ bigint: true });
+      this.#remember(id, { algorithm, hash: createHash(algorithm), size: 0, mtimeNs });
+    } finally {
+      await file.close();
+    }
   }
 
   append(
@@ -78,9 +85,10 @@ export class FileUploads {
   commit(id: string, expected: Digest): Promise<{ size: number }> {
     return this.#exclusively(id, async () => {
       const path = this.#path(id);
-      const size = (await statOrAbsent(path))?.size;
-      if (size === undefined) throw unknownUpload();
-      if ((await this.#hexOf(id, size, digestAlgorithm(expected))) !== digestHex(expected)) {
+      const found = await stat(path, { bigint: true }).catch((error: unknown) => {
+        throw unknownIfAbsent(error);
+      });
+      if ((await this.#hexOf(id, found, digestAlgorithm(expected))) !== digestHex(expected)) {
         throw new BlobStoreError('DIGEST_MISMATCH', `The uploaded bytes are not those of ${expected}.`);
       }
       const target = this.#blobPath(expected);
@@ -88,8 +96,12 @@ export class FileUploads {
       await rename(path, target);
       await syncFolder(dirname(target));
       this.#running.delete(id);
-      return { size };
+      return { size: Number(found.size) };
     });
+  }
+
+  forget(id: string): void {
+    this.#running.delete(id);
   }
 
   cancel(id: string): Promise<boolean> {
@@ -119,16 +131,20 @@ export class FileUploads {
     file: FileHandle,
     { offset, source, options }: { offset: number; source: ByteSource; options: AppendOptions },
   ): Promise<Written> {
-    const cut = await cutTo(file, offset);
+    const before = await file.stat({ bigint: true });
+    const cut = await cutTo(file, Number(before.size), offset);
     const running = this.#running.get(id);
-    const usable = running?.size === offset ? running : undefined;
+    const usable = running?.size === offset && running.mtimeNs === before.mtimeNs ? running : undefined;
     // Taken out while it is not known to match the file.
     this.#running.delete(id);
     try {
       const written = await writeStream({ file, offset, hash: usable?.hash }, source, options);
       // An empty source, as of a PUT that only closes, costs no flush of the disk.
       if (written.received > 0 || cut) await file.datasync();
-      if (usable !== undefined) this.#remember(id, { ...usable, size: offset + written.received });
+      if (usable !== undefined) {
+        const { mtimeNs } = await file.stat({ bigint: true });
+        this.#remember(id, { ...usable, size: offset + written.received, mtimeNs });
+      }
       return written;
     } catch (error) {
       // Gives the space back, and later appends begin where the sender was told that they do.
@@ -138,9 +154,14 @@ export class FileUploads {
   }
 
   /** The hash of the upload's bytes, which are synced when this returns. */
-  async #hexOf(id: string, size: number, algorithm: DigestAlgorithm): Promise<string> {
+  async #hexOf(
+    id: string,
+    { size, mtimeNs }: { size: bigint; mtimeNs: bigint },
+    algorithm: DigestAlgorithm,
+  ): Promise<string> {
     const running = this.#running.get(id);
-    if (running?.size === size && running.algorithm === algorithm) return running.hash.copy().digest('hex');
+    const whole = running?.size === Number(size) && running.mtimeNs === mtimeNs;
+    if (whole && running.algorithm === algorithm) return running.hash.copy().digest('hex');
 
     const path = this.#path(id);
     const file = await open(path, 'r+');
@@ -178,8 +199,7 @@ export class FileUploads {
   }
 }
 
-async function cutTo(file: FileHandle, offset: number): Promise<boolean> {
-  const { size } = await file.stat();
+async function cutTo(file: FileHandle, size: number, offset: number): Promise<boolean> {
   if (!Number.isSafeInteger(offset) || offset < 0 || offset > size) {
     throw new BlobStoreError(
       'OFFSET_INVALID',

@@ -28,11 +28,15 @@ export type Transaction = Queryable;
 export interface Database extends Queryable {
   /** Loaded when it is first asked for: a gateway that only serves images does without its 30 MB and 0.1 s. */
   readonly prisma: PrismaClient;
-  /** Commits if `work` resolves, rolls back if it throws. Durable when it resolves (synchronous_commit). */
+  /**
+   * Commits if `work` resolves, rolls back if it throws. Durable when it resolves (synchronous_commit). One that is idle for
+   * 5 seconds between two statements is rolled back by the server.
+   */
   transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
   /**
    * Holds a session-level advisory lock until `release` is called or its connection, which all locks of this database
-   * object share, is lost (`lost` aborts then); undefined if it is held already, wherever.
+   * object share, is lost (`lost` aborts then); undefined if it is held already, wherever. A process that hangs for 3
+   * seconds loses its locks, and hears of it when it runs on: what it does then must be safe beside the next holder.
    */
   tryLock(key: bigint): Promise<Lock | undefined>;
   close(): Promise<void>;
@@ -42,6 +46,8 @@ const require = createRequire(import.meta.url);
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 60_000;
+// A gateway that hangs, or whose machine is gone, must not keep its row locks from the others.
+const IDLE_TRANSACTION_TIMEOUT_MS = 5_000;
 
 // int8 as bigint: ledger indices and sizes are bigint everywhere.
 const types: pg.CustomTypesConfig = {
@@ -77,6 +83,7 @@ export function openDatabase(url: string, { connections = 20 }: { connections?: 
     connectionString: url,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
     keepAlive: true,
     types,
   };

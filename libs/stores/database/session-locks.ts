@@ -19,8 +19,17 @@ interface Session {
   readonly client: pg.Client;
   /** The locks of this session, which PostgreSQL itself would grant to it twice. */
   readonly held: Map<bigint, AbortController>;
+  /** Asks when what was asked before is answered. */
+  readonly ask: <Row extends object>(query: pg.QueryConfig) => Promise<Row[]>;
 }
 
+// A session that says nothing for so long is ended by the server, and its locks are free. A gateway that hangs (stopped, swapped
+// out, its machine gone) would otherwise hold them for ever: its kernel still answers TCP.
+const SILENCE_MS = 3_000;
+const HEARTBEAT_MS = 500;
+
+const SET_SILENCE = { text: `SET idle_session_timeout = ${SILENCE_MS}` };
+const HEARTBEAT = { name: 'database-lock-heartbeat', text: 'SELECT' };
 const TRY_LOCK = { name: 'database-try-lock', text: 'SELECT pg_try_advisory_lock($1) AS held' };
 const UNLOCK = { name: 'database-unlock', text: 'SELECT pg_advisory_unlock($1)' };
 
@@ -42,11 +51,8 @@ export function openSessionLocks(config: pg.ClientConfig): SessionLocks {
       const controller = new AbortController();
       session.held.set(key, controller);
       try {
-        const { rows } = await session.client.query<{ held: boolean }>({
-          ...TRY_LOCK,
-          values: [key.toString()],
-        });
-        if (rows[0]?.held === true) {
+        const [row] = await session.ask<{ held: boolean }>({ ...TRY_LOCK, values: [key.toString()] });
+        if (row?.held === true) {
           return { lost: controller.signal, release: () => release(session, key, controller) };
         }
       } catch (error) {
@@ -65,15 +71,27 @@ export function openSessionLocks(config: pg.ClientConfig): SessionLocks {
 }
 
 const open = async (config: pg.ClientConfig, onLost: () => void): Promise<Session> => {
-  const session: Session = { client: new pg.Client(config), held: new Map() };
+  const client = new pg.Client(config);
+  let last: Promise<unknown> = Promise.resolve();
+  const session: Session = {
+    client,
+    held: new Map(),
+    ask: async <Row extends object>(query: pg.QueryConfig) => {
+      const asked = last.then(() => client.query<Row>(query));
+      last = asked.catch(() => undefined);
+      return (await asked).rows;
+    },
+  };
   const lose = (): void => {
     onLost();
     for (const controller of session.held.values()) controller.abort();
     session.held.clear();
   };
-  session.client.on('error', lose).on('end', lose);
+  client.on('error', lose).on('end', lose);
   try {
-    await session.client.connect();
+    await client.connect();
+    await session.ask(SET_SILENCE);
+    keepAlive(session);
   } catch (error) {
     lose();
     throw error;
@@ -81,15 +99,30 @@ const open = async (config: pg.ClientConfig, onLost: () => void): Promise<Sessio
   return session;
 };
 
+/** Speaks up at every beat; a server that answers nothing for as long as it waits for us may have given the locks away. */
+const keepAlive = ({ client, ask }: Session): void => {
+  let answered = performance.now();
+  const beat = setInterval(() => {
+    if (performance.now() - answered > SILENCE_MS) void client.end().catch(() => undefined);
+    ask(HEARTBEAT).then(
+      () => (answered = performance.now()),
+      () => undefined, // the session's end says it
+    );
+  }, HEARTBEAT_MS).unref();
+  client.once('end', () => {
+    clearInterval(beat);
+  });
+};
+
 /** Gives a lock back; where that fails it goes with its connection, and so do the others. */
 const release = async (
-  { client, held }: Session,
+  { client, held, ask }: Session,
   key: bigint,
   controller: AbortController,
 ): Promise<void> => {
   if (controller.signal.aborted) return;
   try {
-    await client.query({ ...UNLOCK, values: [key.toString()] });
+    await ask({ ...UNLOCK, values: [key.toString()] });
     held.delete(key);
   } catch {
     await client.end().catch(() => undefined);
