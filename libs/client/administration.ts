@@ -1,17 +1,19 @@
 import { z } from 'zod';
 
 import { graphql, type Operation } from './graphql.ts';
+import { collectList, listOf } from './lists.ts';
 import { READ_SCOPE } from './operations.ts';
-import { collectPages, type Connection, connectionOf, PAGE_INFO } from './pages.ts';
 import type { Session } from './session.ts';
 
 /** Scope of an operator's token. */
-const OPERATOR_SCOPE = 'repository:**:admin';
+export const OPERATOR_SCOPE = 'repository:**:admin';
 
-const accountSchema = z.object({
+/** The shape of an account; ask for {@link ACCOUNT_FIELDS}. */
+export const accountSchema = z.object({
   username: z.string().max(1024),
   principalId: z.string().max(1024),
   disabled: z.boolean(),
+  expiresAt: z.string().max(64).nullable(),
   policies: z
     .array(z.object({ pattern: z.string().max(1024), actions: z.array(z.string().max(64)) }))
     .max(10_000),
@@ -32,7 +34,8 @@ export type NamespaceRule = z.output<typeof ruleSchema>;
 /** A repository as lists show it. */
 export type RepositorySummary = z.output<typeof repositorySchema>;
 
-const ACCOUNT_FIELDS = 'username principalId disabled policies { pattern actions }';
+/** The fields of an account. */
+export const ACCOUNT_FIELDS = 'username principalId disabled expiresAt policies { pattern actions }';
 
 /** The mutations that give an account back, each with the variables that it takes. */
 const ACCOUNT_MUTATIONS = {
@@ -75,17 +78,17 @@ const REPOSITORIES = listOf('repositories', {
 
 /** Lists the accounts by user name, for operators. @throws ClientError of every code */
 export function listAccounts(session: Session): Promise<readonly Account[]> {
-  return collectPages((after) => fetchList(session, ACCOUNTS, after));
+  return collectList(session, ACCOUNTS);
 }
 
 /** Lists the namespace rules by pattern, for operators. @throws ClientError of every code */
 export function listNamespaceRules(session: Session): Promise<readonly NamespaceRule[]> {
-  return collectPages((after) => fetchList(session, RULES, after));
+  return collectList(session, RULES);
 }
 
 /** Lists the repositories that may be read, by name. @throws ClientError of every code */
 export function listRepositories(session: Session): Promise<readonly RepositorySummary[]> {
-  return collectPages((after) => fetchList(session, REPOSITORIES, after));
+  return collectList(session, REPOSITORIES);
 }
 
 /** Changes an account and gives it as it is then. @throws ClientError of every code */
@@ -113,25 +116,4 @@ export async function setNamespaceRule(session: Session, rule: NamespaceRule): P
 /** Removes a namespace rule; repositories that it let come to be stay. @throws ClientError of every code */
 export async function removeNamespaceRule(session: Session, pattern: string): Promise<void> {
   await graphql(session, REMOVE_RULE, { pattern });
-}
-
-function listOf<Node>(
-  field: string,
-  { node, fields, scope }: { node: z.ZodType<Node>; fields: string; scope: string },
-): Operation<{ list: Connection<Node> }> {
-  return {
-    document: `query List($after: String) {
-      list: ${field}(first: 100, after: $after) { nodes { ${fields} } ${PAGE_INFO} }
-    }`,
-    data: z.object({ list: connectionOf(node) }),
-    scope,
-  };
-}
-
-async function fetchList<Node>(
-  session: Session,
-  operation: Operation<{ list: Connection<Node> }>,
-  after: string | undefined,
-): Promise<Connection<Node>> {
-  return (await graphql(session, operation, after === undefined ? {} : { after })).list;
 }

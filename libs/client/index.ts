@@ -22,6 +22,7 @@ export {
   verifyEvidence,
 } from './evidence.ts';
 export { graphql, type Operation } from './graphql.ts';
+export { changeImmutableTagRule, type ImmutableTagRule, listImmutableTagRules } from './immutable-tags.ts';
 export type { Fetch } from './http.ts';
 export { type LogReader, openDirectoryLog, openHttpLog } from './log.ts';
 export {
@@ -43,3 +44,11 @@ export {
 } from './session.ts';
 export { printable } from './text.ts';
 export type { Credentials } from './token.ts';
+export {
+  createRobot,
+  listRobots,
+  type NewRobot,
+  revokeRobot,
+  type RobotSecret,
+  rotateRobot,
+} from './robots.ts';

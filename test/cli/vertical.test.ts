@@ -192,6 +192,44 @@ describe('an operator', () => {
     expect((await place.run('account', 'disable', 'nobody')).exitCode).toBe(1);
   });
 
+  test('makes robots, whose secret is printed once and signs in until it is rotated or revoked', async () => {
+    const made = (await json(
+      ...['account', 'robot', 'add', 'ci', '--valid', '2d', '--allow', 'public/**=push,tag:create'],
+    )) as { secret: string; account: { expiresAt: string } };
+    const policies = [{ pattern: 'public/**', actions: ['push', 'tag:create'] }];
+    expect(made).toMatchObject({ account: { username: 'robot+ci', policies } });
+    expect(Date.parse(made.account.expiresAt)).toBeGreaterThan(Date.now());
+    const session = await createWorkplace();
+    session.io.fetch = globalThis.fetch;
+    const signIn = async (secret: string) => {
+      session.io.stdin = secret;
+      return (await session.run('login', gateway.host, '-u', 'robot+ci', '--password-stdin')).exitCode;
+    };
+    expect(await signIn(made.secret)).toBe(0);
+    const listed = JSON.stringify(await json('account', 'robot', 'list'));
+    expect(listed).toContain('robot+ci');
+    expect(listed).not.toContain(made.secret);
+
+    const { stdout } = await place.run('account', 'robot', 'rotate', 'robot+ci');
+    const rotated = /^Secret: (.*)$/m.exec(stdout)?.[1] ?? '';
+    expect([await signIn(made.secret), await signIn(rotated)]).toEqual([4, 0]);
+    await json('account', 'robot', 'revoke', 'ci');
+    expect(await signIn(rotated)).toBe(4);
+    expect((await place.run('account', 'robot', 'add', 'x', '--valid', '366d')).exitCode).toBe(2);
+    expect((await place.run('account', 'robot', 'rotate', 'ada')).exitCode).toBe(1);
+    await session.remove();
+  });
+
+  test('says which tags stay as they are', async () => {
+    const rule = { pattern: 'public/**', tags: 'v*' };
+    expect(await json('repo', 'immutable', 'add', rule.pattern, rule.tags)).toEqual(rule);
+    expect(await json('repo', 'immutable', 'list')).toEqual({ rules: [rule] });
+    await json('repo', 'immutable', 'remove', rule.pattern, rule.tags);
+    expect(await json('repo', 'immutable', 'list')).toEqual({ rules: [] });
+    expect((await place.run('repo', 'immutable', 'remove', rule.pattern, rule.tags)).exitCode).toBe(1);
+    expect((await place.run('repo', 'immutable', 'add', 'public/**', '*a*b*')).exitCode).not.toBe(0);
+  });
+
   test('says where repositories may come to be', async () => {
     await json('repo', 'rule', 'set', 'team/**', 'public');
     const rules = [

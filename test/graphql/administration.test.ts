@@ -30,6 +30,12 @@ const OPERATIONS = [
   'mutation { enableAccount(username: "operator") { username } }',
   'mutation { setPolicy(username: "reader", pattern: "**", actions: [ADMIN]) { username } }',
   'mutation { removePolicy(username: "operator", pattern: "**") { username } }',
+  'mutation { createRobot(name: "eve", policies: [{ pattern: "**", actions: [ADMIN] }]) { secret } }',
+  'mutation { rotateRobot(name: "none") { secret } }',
+  'mutation { revokeRobot(name: "none") { username } }',
+  '{ immutableTagRules { nodes { pattern } } }',
+  'mutation { addImmutableTagRule(pattern: "**", tags: "*") { pattern } }',
+  'mutation { removeImmutableTagRule(pattern: "**", tags: "*") { pattern } }',
   'mutation { setNamespaceRule(pattern: "**", visibility: PUBLIC) { pattern } }',
   'mutation { removeNamespaceRule(pattern: "public/**") }',
 ];
@@ -68,6 +74,56 @@ test('an account is made, changed, disabled and enabled', async () => {
     });
   }
   expect(await gateway.token({ username: 'ada', password: 'another-password' })).not.toBe('');
+});
+
+test('a robot is made, listed by its kind, rotated and revoked', async () => {
+  const made = await administer(
+    'mutation { createRobot(name: "ci", validHours: 1) { secret account { username kind expiresAt } } }',
+  );
+  expect(made.data).toEqual({
+    createRobot: {
+      secret: expect.stringMatching(/^dockchains_robot_/) as string,
+      account: { username: 'robot+ci', kind: 'ROBOT', expiresAt: expect.any(String) as string },
+    },
+  });
+  expect((await administer('{ accounts(kind: ROBOT) { nodes { username } } }')).data).toEqual({
+    accounts: { nodes: [{ username: 'robot+ci' }] },
+  });
+  const rotated = await administer('mutation { rotateRobot(name: "ci") { account { disabled } } }');
+  expect(rotated.data).toEqual({ rotateRobot: { account: { disabled: false } } });
+  expect((await administer('mutation { revokeRobot(name: "ci") { disabled } }')).data).toEqual({
+    revokeRobot: { disabled: true },
+  });
+  expect((await administer('mutation { revokeRobot(name: "none") { disabled } }')).codes).toEqual([
+    'NOT_FOUND',
+  ]);
+  expect((await administer('mutation { createRobot(name: "b", validHours: 0) { secret } }')).codes).toEqual([
+    'BAD_USER_INPUT',
+  ]);
+});
+
+test('rules of immutable tags are listed page by page, until they are removed', async () => {
+  for (const tags of ['v*', 'release']) {
+    const add = `mutation { addImmutableTagRule(pattern: "public/**", tags: "${tags}") { pattern tags } }`;
+    expect((await administer(add)).codes).toEqual([]);
+  }
+  const query = `query ($after: String) {
+    immutableTagRules(first: 1, after: $after) { nodes { tags } pageInfo { hasNextPage endCursor } }
+  }`;
+  const first = (await administer(query)).data as {
+    immutableTagRules: { pageInfo: { endCursor: string } };
+  };
+  expect(first).toMatchObject({
+    immutableTagRules: { nodes: [{ tags: 'release' }], pageInfo: { hasNextPage: true } },
+  });
+  const after = first.immutableTagRules.pageInfo.endCursor;
+  expect((await administer(query, { after })).data).toMatchObject({
+    immutableTagRules: { nodes: [{ tags: 'v*' }], pageInfo: { hasNextPage: false } },
+  });
+  for (const codes of [[], ['NOT_FOUND']]) {
+    const remove = 'mutation { removeImmutableTagRule(pattern: "public/**", tags: "v*") { tags } }';
+    expect((await administer(remove)).codes).toEqual(codes);
+  }
 });
 
 test('accounts and rules are listed page by page, by name', async () => {

@@ -1,23 +1,20 @@
-import { type Account, type AccountMutation, changeAccount, listAccounts } from '@dockchains/client';
+import { type AccountMutation, changeAccount, listAccounts } from '@dockchains/client';
 import type { Command } from 'commander';
 
+import { accountJson, accountTable, ACTIONS, openOperator, parsePolicy } from '../accounts.ts';
 import { type CommandContext, commandOf, groupOf, ORGANISATION_OPTION, type Register } from '../command.ts';
-import { CliError } from '../errors.ts';
-import { chooseGateway, openGateway } from '../gateway.ts';
-import type { Io } from '../io.ts';
-import { type Outcome, tableOf } from '../output.ts';
+import type { Outcome } from '../output.ts';
 import { type PasswordOptions, readNewPassword } from '../passwords.ts';
+import { addRobots } from './robot.ts';
 
 type Options = { readonly registry?: string };
 type AddOptions = Options & PasswordOptions & { readonly allow?: readonly string[] };
-type Policy = { readonly pattern: string; readonly actions: readonly string[] };
-
-const ACTIONS = ['pull', 'push', 'tag:create', 'tag:move', 'delete', 'admin'];
 
 /** `dockchains account`: who may sign in, and what they may do. For operators. */
 export const registerAccount: Register = (parent, context) => {
   const group = groupOf('account', 'who may sign in, and what they may do (for operators)');
-  for (const add of [addList, addAdd, addPasswd, addSwitches, addAllow, addRevoke]) add(group, context);
+  for (const add of [addList, addAdd, addPasswd, addSwitches, addAllow, addRevoke, addRobots])
+    add(group, context);
   parent.addCommand(group);
 };
 
@@ -31,7 +28,7 @@ function addList(group: Command, { io, print }: CommandContext): void {
       .action(
         print(async ({ registry }: Options): Promise<Outcome> => {
           const accounts = await listAccounts(await openOperator(io, registry));
-          return { text: tableOf(HEAD, accounts.map(rowOf)), json: { accounts: accounts.map(toJson) } };
+          return { text: accountTable(accounts), json: { accounts: accounts.map(accountJson) } };
         }),
       ),
   );
@@ -56,7 +53,7 @@ dockchains account add ada --password-stdin < secret`,
           const said = isGenerated ? `\nPassword: ${password}` : '';
           return {
             text: `Made the account ${username}.${said}`,
-            json: { account: toJson(account), ...(isGenerated && { password }) },
+            json: { account: accountJson(account), ...(isGenerated && { password }) },
           };
         }),
       ),
@@ -78,7 +75,7 @@ function addPasswd(group: Command, { io, print }: CommandContext): void {
         const said = isGenerated ? `\nPassword: ${password}` : '';
         return {
           text: `Changed the password of ${username}.${said}`,
-          json: { account: toJson(account), ...(isGenerated && { password }) },
+          json: { account: accountJson(account), ...(isGenerated && { password }) },
         };
       }),
     ),
@@ -102,7 +99,7 @@ function addSwitches(group: Command, { io, print }: CommandContext): void {
         .action(
           print(async (username: string, { registry }: Options): Promise<Outcome> => {
             const account = await changeAccount(await openOperator(io, registry), mutation, { username });
-            return { text: `${username} ${done}.`, json: { account: toJson(account) } };
+            return { text: `${username} ${done}.`, json: { account: accountJson(account) } };
           }),
         ),
     );
@@ -128,7 +125,7 @@ dockchains account allow ops '**' admin`,
             const policy = parsePolicy(`${glob}=${actions}`);
             const session = await openOperator(io, registry);
             const account = await changeAccount(session, 'setPolicy', { username, ...policy });
-            return { text: tableOf(HEAD, [rowOf(account)]), json: { account: toJson(account) } };
+            return { text: accountTable([account]), json: { account: accountJson(account) } };
           },
         ),
       ),
@@ -146,7 +143,7 @@ function addRevoke(group: Command, { io, print }: CommandContext): void {
         print(async (username: string, pattern: string, { registry }: Options): Promise<Outcome> => {
           const session = await openOperator(io, registry);
           const account = await changeAccount(session, 'removePolicy', { username, pattern });
-          return { text: tableOf(HEAD, [rowOf(account)]), json: { account: toJson(account) } };
+          return { text: accountTable([account]), json: { account: accountJson(account) } };
         }),
       ),
   );
@@ -157,41 +154,4 @@ function withPasswordOptions(command: Command): Command {
     .option(...ORGANISATION_OPTION)
     .option('--generate', 'make the password up and print it')
     .option('--password-stdin', 'read the password from standard input');
-}
-
-async function openOperator(io: Io, registry: string | undefined) {
-  return openGateway(io, await chooseGateway(io, registry), 'operator');
-}
-
-function parsePolicy(text: string): Policy {
-  const equals = text.lastIndexOf('=');
-  const pattern = text.slice(0, Math.max(equals, 0));
-  const actions = text.slice(equals + 1).split(',');
-  if (pattern !== '' && actions.every((action) => ACTIONS.includes(action))) {
-    return { pattern, actions: actions.map((action) => action.toUpperCase().replace(':', '_')) };
-  }
-  throw new CliError(
-    'USAGE',
-    `"${text.slice(0, 300)}" must be a pattern of repositories and actions of ${ACTIONS.join(', ')}, like 'public/**=push,tag:create'.`,
-  );
-}
-
-const HEAD = ['USERNAME', 'PRINCIPAL', 'STATE', 'MAY'];
-
-function rowOf({ username, principalId, disabled, policies }: Account): string[] {
-  const may = policies.map(({ pattern, actions }) => `${pattern}=${actions.map(nameOf).join(',')}`).join(' ');
-  return [username, principalId, disabled ? 'disabled' : 'active', may];
-}
-
-function toJson({ policies, ...account }: Account) {
-  const lower = policies.map(({ pattern, actions }) => ({
-    pattern,
-    actions: actions.map(nameOf),
-  }));
-  return { ...account, policies: lower };
-}
-
-/** What the command line calls an action of the API: `tag:create` for TAG_CREATE. */
-function nameOf(action: string): string {
-  return action.toLowerCase().replace('_', ':');
 }

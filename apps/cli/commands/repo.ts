@@ -18,6 +18,7 @@ import type { Io } from '../io.ts';
 import { readOrganisations } from '../organisations.ts';
 import { factsOf, type Outcome, tableOf } from '../output.ts';
 import { parseTarget } from '../reference.ts';
+import { addImmutable } from './immutable.ts';
 
 type Options = { readonly registry?: string };
 
@@ -26,7 +27,7 @@ const VISIBILITIES = ['public', 'protected', 'private'];
 /** `dockchains repo`: repositories, their tags, and the rules by which they may come to be. */
 export const registerRepo: Register = (parent, context) => {
   const group = groupOf('repo', 'repositories, their tags, and where new ones may come to be');
-  for (const add of [addList, addShow, addTags, addRules]) add(group, context);
+  for (const add of [addList, addShow, addTags, addRules, addImmutable]) add(group, context);
   parent.addCommand(group);
 };
 

@@ -4,10 +4,12 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import { type GraphQLSchema, parse } from 'graphql';
 
 import { type Fields, guardFields } from './guard.ts';
-import { administrationTypes, ACTIONS } from './resolvers/administration.ts';
+import { ACCOUNT_KINDS, administrationTypes, ACTIONS } from './resolvers/administration.ts';
 import { artifactTypes } from './resolvers/artifact.ts';
+import { immutableTagsTypes } from './resolvers/immutable-tags.ts';
 import { ledgerTypes } from './resolvers/ledger.ts';
 import { repositoryTypes, VISIBILITIES } from './resolvers/repository.ts';
+import { robotTypes } from './resolvers/robot.ts';
 import { DATE_TIME, LEDGER_INDEX } from './scalars.ts';
 
 type Topic = {
@@ -21,6 +23,8 @@ const TOPICS: readonly Topic[] = [
   { name: 'repository', types: repositoryTypes },
   { name: 'ledger', types: ledgerTypes },
   { name: 'administration', types: administrationTypes },
+  { name: 'immutable-tags', types: immutableTagsTypes },
+  { name: 'robot', types: robotTypes },
 ];
 
 /** Builds the executable schema, an Apollo Federation 2 subgraph, from the SDL files in schema/. */
@@ -31,6 +35,7 @@ export function buildSchema(): GraphQLSchema {
       resolvers: {
         LedgerIndex: LEDGER_INDEX,
         DateTime: DATE_TIME,
+        AccountKind: ACCOUNT_KINDS,
         Action: ACTIONS,
         Visibility: VISIBILITIES,
       },

@@ -1,15 +1,7 @@
-import {
-  type Access,
-  AccessError,
-  type Account,
-  type Action,
-  type NamespaceRule,
-  type Policy,
-  type Visibility,
-} from '@dockchains/access';
+import type { Account, AccountKind, Action, NamespaceRule, Policy, Visibility } from '@dockchains/access';
 
 import { type Connection, type PageArgs, readConnection } from '../connection.ts';
-import type { GraphqlContext } from '../context.ts';
+import { type Administer, changingAccount as changing, forOperators } from './operators.ts';
 
 /** What the services call each Action. */
 export const ACTIONS = {
@@ -21,6 +13,9 @@ export const ACTIONS = {
   ADMIN: 'admin',
 };
 
+/** What the services call each AccountKind. */
+export const ACCOUNT_KINDS = { PERSON: 'person', ROBOT: 'robot' };
+
 type Named = { readonly username: string };
 type WithPassword = Named & { readonly password: string };
 type WithPattern = Named & { readonly pattern: string };
@@ -28,12 +23,16 @@ type WithPattern = Named & { readonly pattern: string };
 /** Resolvers of schema/administration.graphql; each asks first whether an operator asks. */
 export const administrationTypes = {
   Query: {
-    accounts: forOperators((args: PageArgs, access): Promise<Connection<Account>> =>
-      readConnection(args, {
-        list: ['accounts'],
-        keyOf: ({ username }) => username,
-        read: (page) => access.listAccounts(page),
-      }),
+    accounts: forOperators(
+      (
+        { kind, ...args }: PageArgs & { readonly kind?: AccountKind | null },
+        access,
+      ): Promise<Connection<Account>> =>
+        readConnection(args, {
+          list: ['accounts'],
+          keyOf: ({ username }) => username,
+          read: (page) => access.listAccounts(page, kind ?? undefined),
+        }),
     ),
     namespaceRules: forOperators((args: PageArgs, access): Promise<Connection<NamespaceRule>> =>
       readConnection(args, {
@@ -81,21 +80,6 @@ export const administrationTypes = {
   },
 };
 
-type Administer<Args, Result> = (args: Args, access: Access) => Promise<Result>;
-
-function forOperators<Args, Result>(administer: Administer<Args, Result>) {
-  return async (_: unknown, args: Args, { access, principal }: GraphqlContext): Promise<Result> => {
-    await access.requireOperator(principal);
-    return administer(args, access);
-  };
-}
-
-/** Changes an account and gives it as it is then. */
 function changingAccount<Args extends Named>(change: Administer<Args, void>) {
-  return forOperators(async (args: Args, access): Promise<Account> => {
-    await change(args, access);
-    const account = await access.findAccount(args.username);
-    if (account !== undefined) return account;
-    throw new AccessError('ACCOUNT_UNKNOWN', 'The account is gone.');
-  });
+  return changing(change, ({ username }: Args) => username);
 }
