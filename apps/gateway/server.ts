@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 
 import { registerGraphql } from '@dockchains/graphql';
-import fastify, { type FastifyInstance, LogController } from 'fastify';
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 
 import type { GatewayDeps } from './deps.ts';
 import { encodeHttpError, toHttpError } from './errors.ts';
@@ -39,6 +44,9 @@ export async function openServer(listener: Server, deps: GatewayDeps): Promise<F
     trustProxy: deps.config.trustedProxies.length === 0 ? false : [...deps.config.trustedProxies],
     schemaController: { compilersFactory: NO_SCHEMAS },
     routerOptions: { maxParamLength: MAX_PARAMETER },
+    frameworkErrors: (_error, request, reply) => {
+      refuseUrl(request, reply);
+    },
     serverFactory: (handler) => {
       listener.removeAllListeners('request').on('request', handler);
       return listener;
@@ -76,6 +84,17 @@ function addErrors(server: FastifyInstance, { access }: GatewayDeps): void {
       .header('content-type', 'application/json')
       .send(encodeHttpError({ ...answer, status: 404, headers: {}, isFault: false }));
   });
+}
+
+/** A path that can't be decoded reaches no route; Fastify's own answer would repeat it. */
+function refuseUrl({ raw }: FastifyRequest, reply: FastifyReply): void {
+  const code = raw.url?.startsWith('/v2/') === true ? 'NAME_INVALID' : 'UNSUPPORTED';
+  const message = 'The path holds an encoding that is not UTF-8, or is cut off.';
+  discardBody(raw);
+  void reply
+    .code(400)
+    .header('content-type', 'application/json')
+    .send(encodeHttpError({ status: 400, code, message, headers: {}, isFault: false }));
 }
 
 /**
