@@ -45,12 +45,14 @@ type Wanted = { principalId: string | null; repository: string };
 
 /** Opens the look-up: one statement at a time, shared by the decisions that wait for it. */
 export function openFactsLookup(database: Queryable): FactsLookup {
-  const find = shareLookups<Wanted, FactsRow>((wanted) =>
-    database.query<FactsRow>(READ, [
-      wanted.map(({ principalId }) => principalId),
-      wanted.map(({ repository }) => repository),
-    ]),
-  );
+  const find = shareLookups<Wanted, FactsRow>({
+    identify: ({ principalId, repository }) => `${principalId ?? ''} ${repository}`,
+    lookUpAll: (wanted) =>
+      database.query<FactsRow>(READ, [
+        wanted.map(({ principalId }) => principalId),
+        wanted.map(({ repository }) => repository),
+      ]),
+  });
   return (principalId, repository) =>
     find({
       principalId: principalId ?? null,

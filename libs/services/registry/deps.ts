@@ -8,6 +8,7 @@ import type { Ledger } from '@dockchains/ledger';
 import type { BlobLookup } from './find-blob.ts';
 import type { ManifestBytes } from './manifest-bytes.ts';
 import type { ManifestLookup } from './find-manifest.ts';
+import type { TagNamesLookup } from './list-tag-names.ts';
 
 /** What the registry is made of. */
 export interface RegistryOptions {
@@ -27,5 +28,6 @@ export interface RegistryOptions {
 export interface RegistryDeps extends RegistryOptions {
   readonly lookUpManifest: ManifestLookup;
   readonly lookUpBlob: BlobLookup;
+  readonly lookUpTagNames: TagNamesLookup;
   readonly manifestBytes: ManifestBytes;
 }

@@ -1,38 +1,55 @@
+import { FACTS_COLUMNS, FACTS_JOINS, type FactsRow, type Principal } from '@dockchains/access';
 import { type Queryable, shareLookups, type Statement } from '@dockchains/database';
 import type { Digest, RepositoryName } from '@dockchains/oci';
 
-/** What a blob's digest leads to in a repository; `size` in bytes, undefined if the blob is not linked there. */
-interface FoundBlob {
+/**
+ * What a blob's digest leads to in a repository; `size` in bytes, undefined if the blob is not linked there; and the facts by
+ * which to decide whether the principal may know.
+ */
+export interface FoundBlob {
+  readonly facts: FactsRow;
   readonly repositoryId: number | undefined;
   readonly size: number | undefined;
 }
 
-/** Finds a blob that is linked to a repository. */
-export type BlobLookup = (repository: RepositoryName, digest: Digest) => Promise<FoundBlob>;
+/** Finds a blob that is linked to a repository. The caller judges the facts first. */
+export type BlobLookup = (
+  principal: Principal,
+  repository: RepositoryName,
+  digest: Digest,
+) => Promise<FoundBlob>;
 
 const FIND: Statement = {
   name: 'registry_find_blobs',
-  text: `SELECT r.id AS "repositoryId", b.size
-         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w(repository, digest, ordinal)
-         LEFT JOIN repository r ON r.name = w.repository
+  text: `SELECT ${FACTS_COLUMNS}, r.id AS "repositoryId", b.size
+         FROM unnest($1::text[], $2::text[], $3::text[])
+           WITH ORDINALITY AS w(principal, repository, digest, ordinal)
+         ${FACTS_JOINS}
          LEFT JOIN repository_blob l ON l.repository_id = r.id AND l.digest = w.digest
          LEFT JOIN blob b ON b.digest = l.digest
          ORDER BY w.ordinal`,
 };
 
-type Wanted = { repository: RepositoryName; digest: Digest };
+type Row = FactsRow & { repositoryId: number | null; size: bigint | null };
+
+type Wanted = { principalId: string | null; repository: RepositoryName; digest: Digest };
 
 /** Opens the look-up of blobs: one statement at a time, shared by the requests that wait for it. */
 export function openBlobLookup(database: Queryable): BlobLookup {
-  const find = shareLookups<Wanted, FoundBlob>(async (wanted) => {
-    const rows = await database.query<{ repositoryId: number | null; size: bigint | null }>(FIND, [
-      wanted.map(({ repository }) => repository),
-      wanted.map(({ digest }) => digest),
-    ]);
-    return rows.map(({ repositoryId, size }) => ({
-      repositoryId: repositoryId ?? undefined,
-      size: size === null ? undefined : Number(size),
-    }));
+  const find = shareLookups<Wanted, FoundBlob>({
+    identify: ({ principalId, repository, digest }) => `${principalId ?? ''} ${repository} ${digest}`,
+    async lookUpAll(wanted) {
+      const rows = await database.query<Row>(FIND, [
+        wanted.map(({ principalId }) => principalId),
+        wanted.map(({ repository }) => repository),
+        wanted.map(({ digest }) => digest),
+      ]);
+      return rows.map((row) => ({
+        facts: row,
+        repositoryId: row.repositoryId ?? undefined,
+        size: row.size === null ? undefined : Number(row.size),
+      }));
+    },
   });
-  return (repository, digest) => find({ repository, digest });
+  return ({ id }, repository, digest) => find({ principalId: id ?? null, repository, digest });
 }

@@ -1,3 +1,4 @@
+import { FACTS_COLUMNS, FACTS_JOINS, type FactsRow, type Principal } from '@dockchains/access';
 import { type Queryable, shareLookups, type Statement } from '@dockchains/database';
 import type { Digest, ManifestReference, RepositoryName } from '@dockchains/oci';
 import type { RecordId } from '@dockchains/records';
@@ -14,45 +15,62 @@ export interface ManifestRow {
   readonly publishedAt: Date;
 }
 
-/** What a reference leads to: `repository` undefined if there is none of the name, `manifest` likewise. */
-interface FoundManifest {
+/**
+ * What a reference leads to: `repositoryId` undefined if there is none of the name, `manifest` likewise; and the facts by
+ * which to decide whether the principal may know.
+ */
+export interface FoundManifest {
+  readonly facts: FactsRow;
   readonly repositoryId: number | undefined;
   readonly manifest: ManifestRow | undefined;
 }
 
-/** Finds what a tag or digest of a repository names now. */
+/** Finds what a tag or digest of a repository names now. The caller judges the facts first. */
 export type ManifestLookup = (
+  principal: Principal,
   repository: RepositoryName,
   reference: ManifestReference,
 ) => Promise<FoundManifest>;
 
 const FIND: Statement = {
   name: 'registry_find_manifests',
-  text: `SELECT r.id AS "repositoryId", m.digest, m.media_type AS "mediaType", m.size,
+  text: `SELECT ${FACTS_COLUMNS}, r.id AS "repositoryId", m.digest, m.media_type AS "mediaType", m.size,
            COALESCE(t.record_id, m.record_id) AS "recordId", COALESCE(t.updated_at, m.published_at) AS "publishedAt"
-         FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS w(repository, tag, digest, ordinal)
-         LEFT JOIN repository r ON r.name = w.repository
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+           WITH ORDINALITY AS w(principal, repository, tag, digest, ordinal)
+         ${FACTS_JOINS}
          LEFT JOIN tag t ON t.repository_id = r.id AND t.name = w.tag
          LEFT JOIN manifest m ON m.repository_id = r.id AND m.digest = COALESCE(w.digest, t.digest)
          ORDER BY w.ordinal`,
 };
 
-type Row = { repositoryId: number | null; digest: Digest | null } & Omit<ManifestRow, 'digest'>;
+type Row = FactsRow & { repositoryId: number | null; digest: Digest | null } & Omit<ManifestRow, 'digest'>;
 
-type Wanted = { repository: RepositoryName; reference: ManifestReference };
+type Wanted = { principalId: string | null; repository: RepositoryName; reference: ManifestReference };
 
 /** Opens the look-up of manifests: one statement at a time, shared by the requests that wait for it. */
 export function openManifestLookup(database: Queryable): ManifestLookup {
-  const find = shareLookups<Wanted, FoundManifest>(async (wanted) => {
-    const rows = await database.query<Row>(FIND, [
-      wanted.map(({ repository }) => repository),
-      wanted.map(({ reference }) => (reference.kind === 'tag' ? reference.tag : null)),
-      wanted.map(({ reference }) => (reference.kind === 'digest' ? reference.digest : null)),
-    ]);
-    return rows.map(({ repositoryId, digest, ...rest }) => ({
-      repositoryId: repositoryId ?? undefined,
-      manifest: digest === null ? undefined : { digest, ...rest },
-    }));
+  const find = shareLookups<Wanted, FoundManifest>({
+    // A tag has no colon, a digest has one.
+    identify: ({ principalId, repository, reference }) =>
+      `${principalId ?? ''} ${repository} ${reference.kind === 'tag' ? reference.tag : reference.digest}`,
+    async lookUpAll(wanted) {
+      const rows = await database.query<Row>(FIND, [
+        wanted.map(({ principalId }) => principalId),
+        wanted.map(({ repository }) => repository),
+        wanted.map(({ reference }) => (reference.kind === 'tag' ? reference.tag : null)),
+        wanted.map(({ reference }) => (reference.kind === 'digest' ? reference.digest : null)),
+      ]);
+      return rows.map((row) => ({
+        facts: row,
+        repositoryId: row.repositoryId ?? undefined,
+        manifest: row.digest === null ? undefined : readManifest(row, row.digest),
+      }));
+    },
   });
-  return (repository, reference) => find({ repository, reference });
+  return ({ id }, repository, reference) => find({ principalId: id ?? null, repository, reference });
 }
+
+const readManifest = ({ mediaType, size, recordId, publishedAt }: Row, digest: Digest): ManifestRow => ({
+  ...{ digest, mediaType, size, recordId, publishedAt },
+});

@@ -25,11 +25,8 @@ export interface BlobRequest {
  */
 export async function getBlob(deps: RegistryDeps, request: BlobRequest): Promise<StoredBlob> {
   const { principal, repository, digest } = request;
-  // Asked side by side; the answer waits for the permission.
-  const [{ repositoryId, size }] = await Promise.all([
-    deps.lookUpBlob(repository, digest),
-    deps.access.require(principal, 'pull', repository),
-  ]);
+  const { facts, repositoryId, size } = await deps.lookUpBlob(principal, repository, digest);
+  deps.access.judge(principal, repository, facts).require('pull');
   if (repositoryId === undefined) throw nameUnknown(repository);
   if (size === undefined) throw blobUnknown(digest);
   return { digest, size, open: (range = { start: 0, end: size - 1 }) => deps.blobs.open(digest, range) };

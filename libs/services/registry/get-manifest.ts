@@ -23,11 +23,8 @@ export interface ManifestRequest {
  */
 export async function getManifest(deps: RegistryDeps, request: ManifestRequest): Promise<StoredManifest> {
   const { principal, repository, reference } = request;
-  // Asked side by side; the answer waits for the permission.
-  const [{ repositoryId, manifest }] = await Promise.all([
-    deps.lookUpManifest(repository, reference),
-    deps.access.require(principal, 'pull', repository),
-  ]);
+  const { facts, repositoryId, manifest } = await deps.lookUpManifest(principal, repository, reference);
+  deps.access.judge(principal, repository, facts).require('pull');
   if (repositoryId === undefined) throw nameUnknown(repository);
   if (manifest === undefined) throw manifestUnknown(reference);
   return { ...manifest, read: () => deps.manifestBytes.read(manifest.digest) };

@@ -1,5 +1,5 @@
 import type { Principal } from '@dockchains/access';
-import type { ManifestReference, ReferrerDescriptor, RepositoryName } from '@dockchains/oci';
+import type { ManifestReference, ReferrerDescriptor, RepositoryName, Tag } from '@dockchains/oci';
 
 import { type AppendUpload, appendUpload } from './append-upload.ts';
 import { cancelUpload } from './cancel-upload.ts';
@@ -19,6 +19,7 @@ import { type BlobRequest, getBlob, type StoredBlob } from './get-blob.ts';
 import { getManifest, type ManifestRequest, type StoredManifest } from './get-manifest.ts';
 import { type ListReferrers, listReferrers } from './list-referrers.ts';
 import { type ListRepositories, listRepositories, type RepositorySummary } from './list-repositories.ts';
+import { listTagNames, openTagNamesLookup } from './list-tag-names.ts';
 import { type ListTags, listTags, type TagSummary } from './list-tags.ts';
 import { openManifestBytes } from './manifest-bytes.ts';
 import { mountBlob, type MountRequest } from './mount-blob.ts';
@@ -49,6 +50,7 @@ export interface Registry {
   findUploadOwner(id: string): Promise<string | undefined>;
   sweepUploads(): Promise<number>;
   listTags(request: ListTags): Promise<Page<TagSummary>>;
+  listTagNames(request: ListTags): Promise<Page<Tag>>;
   listRepositories(request: ListRepositories): Promise<Page<RepositorySummary>>;
   listReferrers(request: ListReferrers): Promise<Page<ReferrerDescriptor>>;
   resolveReference(
@@ -64,6 +66,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     ...options,
     lookUpManifest: openManifestLookup(options.database),
     lookUpBlob: openBlobLookup(options.database),
+    lookUpTagNames: openTagNamesLookup(options.database),
     manifestBytes: openManifestBytes(options.blobs),
   };
   return {
@@ -82,6 +85,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     findUploadOwner: (id) => findUploadOwner(deps.database, id),
     sweepUploads: () => sweepUploads(deps),
     listTags: (request) => listTags(deps, request),
+    listTagNames: (request) => listTagNames(deps, request),
     listRepositories: (request) => listRepositories(deps, request),
     listReferrers: (request) => listReferrers(deps, request),
     resolveReference: (principal, target) => resolveReference(deps, principal, target),

@@ -6,38 +6,68 @@ import { shareLookups } from './shared-lookup.ts';
 function openLookup() {
   const asked: (readonly number[])[] = [];
   const answers: (() => void)[] = [];
-  const find = shareLookups<number, string>(
-    (keys) =>
+  const find = shareLookups<number, string>({
+    identify: String,
+    lookUpAll: (keys) =>
       new Promise((resolve) => {
         asked.push(keys);
         answers.push(() => {
-          resolve(keys.map(String));
+          resolve(keys.map((key) => `${key} in look-up ${asked.length}`));
         });
       }),
-  );
+  });
   return { asked, answers, find };
 }
 
-test('calls that arrive while a look-up is under way share the next one', async () => {
+test('calls that arrive while a look-up is under way share the next one, and its value if their key is one', async () => {
   const { asked, answers, find } = openLookup();
   const first = find(1);
   const others = [find(2), find(3), find(2)];
   expect(asked).toEqual([[1]]);
 
   answers[0]?.();
-  expect(await first).toBe('1');
+  expect(await first).toBe('1 in look-up 1');
   await new Promise(setImmediate);
-  expect(asked).toEqual([[1], [2, 3, 2]]);
+  expect(asked).toEqual([[1], [2, 3]]);
 
   answers[1]?.();
-  expect(await Promise.all(others)).toEqual(['2', '3', '2']);
+  expect(await Promise.all(others)).toEqual(['2 in look-up 2', '3 in look-up 2', '2 in look-up 2']);
+});
+
+test('a call does not get the value of a look-up that was under way before it', async () => {
+  const { asked, answers, find } = openLookup();
+  const before = find(1);
+  const after = find(1);
+  answers[0]?.();
+  expect(await before).toBe('1 in look-up 1');
+  await new Promise(setImmediate);
+  expect(asked).toEqual([[1], [1]]);
+
+  answers[1]?.();
+  expect(await after).toBe('1 in look-up 2');
+});
+
+test('more keys than a statement takes wait for the next one', async () => {
+  const { asked, answers, find } = openLookup();
+  const first = find(0);
+  const keys = Array.from({ length: 513 }, (_, index) => index + 1);
+  const others = keys.map(find);
+  for (let answered = 0; answered < 3; answered++) {
+    answers[answered]?.();
+    await new Promise(setImmediate);
+  }
+  await Promise.all([first, ...others]);
+  expect(asked).toEqual([[0], keys.slice(0, 512), [513]]);
 });
 
 test('a look-up that fails fails for its callers alone', async () => {
   let calls = 0;
-  const find = shareLookups<number, number>((keys) => {
-    calls += 1;
-    return calls === 1 ? Promise.reject(new Error('gone')) : Promise.resolve(keys);
+  const find = shareLookups<number, number>({
+    identify: String,
+    lookUpAll: (keys) => {
+      calls += 1;
+      return calls === 1 ? Promise.reject(new Error('gone')) : Promise.resolve(keys);
+    },
   });
   const [first, second] = await Promise.allSettled([find(1), find(2)]);
   expect(first.status).toBe('rejected');
@@ -45,6 +75,6 @@ test('a look-up that fails fails for its callers alone', async () => {
 });
 
 test('a look-up that gives too few values is an error, not another key’s value', async () => {
-  const find = shareLookups<number, number>(() => Promise.resolve([]));
+  const find = shareLookups<number, number>({ identify: String, lookUpAll: () => Promise.resolve([]) });
   await expect(find(1)).rejects.toThrow();
 });

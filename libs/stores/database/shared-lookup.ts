@@ -1,21 +1,27 @@
 // Most keys that one statement looks up; those beyond wait for the next.
 const MAX_BATCH = 512;
 
-type Waiting<Key, Value> = {
-  key: Key;
-  resolve: (value: Value) => void;
-  reject: (reason: unknown) => void;
-};
+/** A key that is waited for, and the promise that all who asked for it share. */
+type Waiting<Key, Value> = { readonly key: Key } & PromiseWithResolvers<Value>;
+
+/** How keys are looked up. */
+export interface SharedLookup<Key, Value> {
+  /** Gives the same text for keys that mean the same: they are looked up once. */
+  readonly identify: (key: Key) => string;
+  /** Gives one value for each key, in the keys' order. */
+  readonly lookUpAll: (keys: readonly Key[]) => Promise<readonly Value[]>;
+}
 
 /**
  * Turns a look-up of many keys into one of a single key: calls that arrive while a look-up is under way share the
- * next one. No answer is older than its call, and however many callers there are, one statement runs at a time.
- * `lookUpAll` gives one value for each key, in the keys' order.
+ * next one, and those for one key share its value. No answer is older than its call, and however many callers there
+ * are, one statement runs at a time.
  */
-export function shareLookups<Key, Value>(
-  lookUpAll: (keys: readonly Key[]) => Promise<readonly Value[]>,
-): (key: Key) => Promise<Value> {
-  const waiting: Waiting<Key, Value>[] = [];
+export function shareLookups<Key, Value>({
+  identify,
+  lookUpAll,
+}: SharedLookup<Key, Value>): (key: Key) => Promise<Value> {
+  const waiting = new Map<string, Waiting<Key, Value>>();
   let running = false;
 
   const settle = async (batch: readonly Waiting<Key, Value>[]): Promise<void> => {
@@ -30,15 +36,27 @@ export function shareLookups<Key, Value>(
     }
   };
 
+  /** Takes the oldest keys out: who asks for one of them from now on waits for the next look-up. */
+  const takeBatch = (): Waiting<Key, Value>[] => {
+    const batch = [...waiting].slice(0, MAX_BATCH);
+    for (const [id] of batch) waiting.delete(id);
+    return batch.map(([, entry]) => entry);
+  };
+
   const run = async (): Promise<void> => {
     running = true;
-    while (waiting.length > 0) await settle(waiting.splice(0, MAX_BATCH));
+    while (waiting.size > 0) await settle(takeBatch());
     running = false;
   };
 
-  return (key) =>
-    new Promise((resolve, reject) => {
-      waiting.push({ key, resolve, reject });
-      if (!running) void run();
-    });
+  return (key) => {
+    const id = identify(key);
+    let entry = waiting.get(id);
+    if (entry === undefined) {
+      entry = { key, ...Promise.withResolvers<Value>() };
+      waiting.set(id, entry);
+    }
+    if (!running) void run();
+    return entry.promise;
+  };
 }

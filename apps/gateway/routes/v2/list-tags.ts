@@ -6,7 +6,7 @@ import { sendJson } from './send-json.ts';
 export const listTags: Handler<'tags'> = async ({ registry }, { principal, target, query, reply }) => {
   const { repository } = target;
   const { after, limit } = parsePageQuery(query);
-  const { items, last } = await registry.listTags({ principal, repository, after, limit });
+  const { items, last } = await registry.listTagNames({ principal, repository, after, limit });
   setNextLink(reply, { path: `/v2/${repository}/tags/list`, query, limit, last });
-  return sendJson(reply, { name: repository, tags: items.map(({ name }) => name) });
+  return sendJson(reply, { name: repository, tags: items });
 };
