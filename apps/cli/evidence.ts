@@ -40,12 +40,16 @@ export function verifyUnder(
   }
 }
 
-/** Lines that say who vouches for it: the log, the witnesses, and the file by which they are believed. */
-export function signersText({ checkpoint, logKey, witnesses }: VerifiedEvidence, { path }: Trust): string {
+/** Lines that say how the record was shown, if it is sealed, and who vouches for it: the log, the witnesses, and the file by which they are believed. */
+export function signersText(
+  { checkpoint, logKey, witnesses, disclosure }: VerifiedEvidence,
+  { path }: Trust,
+): string {
   const cosigned = witnesses.map(
     ({ name, timestamp }) => `cosigned by ${name} at ${new Date(Number(timestamp) * 1000).toISOString()}`,
   );
   return [
+    ...(disclosure === undefined ? [] : [disclosure]),
     `signed by ${logKey}, tree of ${checkpoint.size} entries`,
     ...(cosigned.length > 0 ? cosigned : ['cosigned by no witness that the policy names']),
     `by the policy ${path}`,
@@ -54,10 +58,11 @@ export function signersText({ checkpoint, logKey, witnesses }: VerifiedEvidence,
 
 /** The same for programs. */
 export function evidenceJson(verified: VerifiedEvidence, { path }: Trust) {
-  const { record, index, checkpoint, logKey, witnesses, statement } = verified;
+  const { record, index, checkpoint, logKey, witnesses, statement, disclosure } = verified;
   return {
     verified: true,
     statement,
+    disclosure: disclosure ?? null,
     index: index.toString(),
     record,
     checkpoint: {

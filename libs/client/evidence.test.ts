@@ -1,6 +1,6 @@
 import { encodeRecord, type LedgerRecord } from '@dockchains/records';
 import { parseDigest, parseRepositoryName, parseTag } from '@dockchains/oci';
-import { type BuiltLog, buildLog, tagSetRecord } from '@dockchains/testing';
+import { type BuiltLog, buildLog, sealExample, tagSetRecord } from '@dockchains/testing';
 import { cosign, createCosigner, encodeVerifierKey, parsePolicy, parseProofFile } from '@dockchains/tlog';
 import { generateKeyPairSync } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -128,6 +128,63 @@ describe('is refused', () => {
     const gone = await buildLog({ entries: [encodeRecord(deleted)] });
     const proof = await gone.prove(0);
     expect(() => verify(proof, { tag: parseTag('1') }, gone.policy)).toThrow(FAILED);
+  });
+});
+
+describe('of a sealed record', () => {
+  const record = { ...tagSetRecord(1), repository: parseRepositoryName('team/app') };
+  const changes = { repository: record.repository, tag: parseTag('1') };
+  const sealed = sealExample(record);
+  const another = sealExample({ ...record, tag: '2' });
+  let ledger: BuiltLog;
+  let proof: string;
+
+  beforeAll(async () => {
+    ledger = await buildLog({ name: 'private', entries: [another.entry, sealed.entry] });
+    proof = await ledger.prove(1, sealed.disclosure);
+  });
+
+  test('proves what its disclosure shows, and says that it rests on one', () => {
+    expect(verify(proof, changes, ledger.policy)).toMatchObject({
+      index: 1n,
+      record: { digest: record.digest, repository: 'team/app' },
+      statement: `acme.example recorded at index 1 that principal p-publisher set team/app:1 to ${record.digest}; later moves are not excluded`,
+      disclosure: 'committed, and disclosed by the owner; the escrowed copy was not shown',
+    });
+  });
+
+  test('is refused without the disclosure', async () => {
+    const bare = await ledger.prove(1);
+    expect(() => verify(bare, changes, ledger.policy)).toThrow(FAILED);
+  });
+
+  test('is refused with the disclosure of another index', async () => {
+    const swapped = await ledger.prove(0, sealed.disclosure);
+    expect(() => verify(swapped, changes, ledger.policy)).toThrow(FAILED);
+  });
+
+  test('is refused under a policy that trusts the public ledger alone', () => {
+    expect(() => verify(proof, changes)).toThrow(FAILED);
+  });
+
+  test('is refused for another tag than the disclosed one', () => {
+    expect(() => verify(proof, { ...changes, tag: parseTag('2') }, ledger.policy)).toThrow(FAILED);
+  });
+
+  test('no flipped bit of the file verifies', () => {
+    const pristine = Buffer.from(proof);
+    const passed: number[] = [];
+    for (let bit = 0; bit < pristine.length * 8; bit += 3) {
+      const flipped = Buffer.from(pristine);
+      flipped.writeUInt8(flipped.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+      try {
+        verify(flipped, changes, ledger.policy);
+        passed.push(bit);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'VERIFICATION_FAILED' });
+      }
+    }
+    expect(passed).toEqual([]);
   });
 });
 

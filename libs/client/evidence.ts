@@ -1,11 +1,14 @@
 import type { Digest, RepositoryName, Tag } from '@dockchains/oci';
 import {
   describeRecord,
+  DISCLOSURE_VERDICT,
+  isDisclosure,
   isManifestRecord,
   type LedgerRecord,
   type ManifestRecord,
   parseRecord,
   RecordError,
+  verifyDisclosure,
 } from '@dockchains/records';
 import {
   type Checkpoint,
@@ -40,14 +43,16 @@ export type VerifiedEvidence = {
   readonly witnesses: readonly Witnessed[];
   /** One sentence that says exactly this much. */
   readonly statement: string;
+  /** How the record was shown, where its entry in the ledger is sealed; undefined where everybody can read it there. */
+  readonly disclosure: string | undefined;
 };
 
-/** Longest bundle in bytes that is read: the largest entry in base64, 63 hashes and the signatures of many witnesses. */
+/** Longest bundle in bytes that is read: the largest entry or disclosure in base64, 63 hashes and the signatures of many witnesses. */
 export const MAX_EVIDENCE_BYTES = 256 * 1024;
 
 /**
- * Verifies a C2SP tlog-proof whose extra line carries the entry, with nothing but the policy: form, record, log
- * signature, quorum, inclusion, and that it is about the subject.
+ * Verifies a C2SP tlog-proof whose extra line carries the entry, or the disclosure of a sealed one, with nothing but the policy:
+ * form, record, commitment, log signature, quorum, inclusion, and that it is about the subject.
  * @throws ClientError VERIFICATION_FAILED; the message says which of these failed
  */
 export function verifyEvidence(
@@ -57,9 +62,7 @@ export function verifyEvidence(
   if (bundle.length > MAX_EVIDENCE_BYTES)
     throw failed(`The bundle is longer than ${MAX_EVIDENCE_BYTES} bytes.`);
   const file = attempt('The bundle is malformed', () => parseProofFile(bundle));
-  const entry = file.extra;
-  if (entry === undefined) throw failed('The bundle carries no entry: its "extra" line is missing.');
-  const record = attempt('The entry in the bundle is no record', () => parseRecord(entry));
+  const { record, entry, disclosure } = readExtra(file.extra);
   const accepted = attempt('The proof does not hold', () => verifyProofFile(file, policy, hashLeaf(entry)));
 
   const { checkpoint, logKey, witnesses } = accepted;
@@ -72,7 +75,23 @@ export function verifyEvidence(
   if (!isAbout(record, subject)) {
     throw failed(`The bundle is about something else than what was asked. It proves that ${statement}.`);
   }
-  return { record, index: file.index, checkpoint, logKey: encodeVerifierKey(logKey), witnesses, statement };
+  const { index } = file;
+  return { record, index, checkpoint, logKey: encodeVerifierKey(logKey), witnesses, statement, disclosure };
+}
+
+/** The record that the extra line shows, and the entry whose leaf proves it. */
+function readExtra(extra: Uint8Array | undefined): {
+  record: LedgerRecord;
+  entry: Uint8Array;
+  disclosure: string | undefined;
+} {
+  if (extra === undefined) throw failed('The bundle carries no entry: its "extra" line is missing.');
+  if (isDisclosure(extra)) {
+    const disclosed = attempt('The disclosure in the bundle does not hold', () => verifyDisclosure(extra));
+    return { ...disclosed, disclosure: DISCLOSURE_VERDICT };
+  }
+  const record = attempt('The entry in the bundle is no record', () => parseRecord(extra));
+  return { record, entry: extra, disclosure: undefined };
 }
 
 /** Only a record that a tag was set speaks for a tag; a digest is also vouched for by any tag that was set to it. */

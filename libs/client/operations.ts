@@ -19,8 +19,10 @@ const recordSchema = z.object({
   kind: z.string().max(64),
   index: ledgerIndex.nullable(),
   state: z.enum(['QUEUED', 'SEQUENCED', 'PUBLISHED']),
-  /** The entry's bytes, in base64. */
-  entry: z.string().max(90_000),
+  /** Of the ledger that it stands in. */
+  origin: z.string().max(255),
+  /** The record in canonical JSON; where the entry is sealed, what it hides. */
+  statement: z.string().max(90_000),
   proof: z
     .string()
     .max(1024 * 1024)
@@ -57,7 +59,7 @@ export type Artifact = z.output<typeof artifactSchema>;
 /** A ledger's head as the gateway tells it. */
 export type LedgerHead = z.output<typeof ledgerSchema>;
 
-const RECORD_FIELDS = 'id kind index state entry proof';
+const RECORD_FIELDS = 'id kind index state origin statement proof';
 
 const ARTIFACT: Operation<{ artifact: Artifact | null }> = {
   document: `query Artifact($reference: String!) {

@@ -15,6 +15,8 @@ export { serveFiles } from './file-server.ts';
 export type { FileServer } from './file-server.ts';
 export { buildLog, flipBit, tagSetRecord } from './logs.ts';
 export type { BuiltLog, LogOptions } from './logs.ts';
+export { sealExample } from './sealed.ts';
+export type { SealedExample } from './sealed.ts';
 export { startGateway } from './gateway.ts';
 export type { GatewayOptions, TestAccount, TestGateway } from './gateway.ts';
 export { balanceConnections, balanceRequests } from './balancer.ts';

@@ -32,13 +32,14 @@ export type BuiltLog = {
   readonly files: Map<string, Buffer>;
   /** A C2SP tlog-policy that trusts the log alone. */
   readonly policy: string;
-  /** A C2SP tlog-proof of an entry, which its extra line carries. */
-  prove(index: number): Promise<string>;
+  /** A C2SP tlog-proof of an entry, which its extra line carries, unless something else is to stand there. */
+  prove(index: number, extra?: Uint8Array): Promise<string>;
 };
 
 /** What to build: `size` tag-set records of one organisation, unless the entries are given. */
 export type LogOptions = {
   readonly organisation?: string;
+  readonly name?: 'public' | 'private';
   readonly size?: number;
   readonly entries?: readonly Uint8Array[];
   readonly privateKey?: KeyObject;
@@ -67,11 +68,12 @@ export function tagSetRecord(
 /** Builds a log of one checkpoint. */
 export async function buildLog({
   organisation = 'acme.example',
+  name = 'public',
   size = 1,
   entries = Array.from({ length: size }, (_, number) => encodeRecord(tagSetRecord(number, organisation))),
   privateKey = generateKeyPairSync('ed25519').privateKey,
 }: LogOptions = {}): Promise<BuiltLog> {
-  const origin = parseOrigin(`${organisation}/ledger/public`);
+  const origin = parseOrigin(`${organisation}/ledger/${name}`);
   const treeSize = BigInt(entries.length);
   const files = new Map<string, Buffer>();
   for (let start = 0; start < entries.length; start += TILE_WIDTH) {
@@ -100,8 +102,7 @@ export async function buildLog({
     entries,
     files,
     policy: `log ${verifierKey}\nquorum none\n`,
-    prove: async (index) => {
-      const extra = entries[index];
+    prove: async (index, extra = entries[index]) => {
       if (extra === undefined) throw new Error(`The log has no entry ${index}.`);
       const hashes = await proveInclusion(BigInt(index), treeSize, readTile);
       return encodeProofFile({ extra, index: BigInt(index), hashes, checkpoint });

@@ -32,6 +32,7 @@ afterAll(() => gateway.close());
 const recordSchema = z.object({
   id: z.string(),
   kind: z.string(),
+  origin: z.literal(ORIGIN),
   index: z.string(),
   state: z.literal('PUBLISHED'),
   entry: z.string(),
@@ -113,11 +114,30 @@ describe('artifact', () => {
   });
 });
 
+describe('viewer', () => {
+  const QUERY = '{ viewer { username principalId policies { pattern actions } } }';
+
+  test('is nobody without signing in', async () => {
+    expect((await ask(gateway, QUERY)).data).toEqual({ viewer: null });
+  });
+
+  test('is the account of the token, whatever it may do', async () => {
+    const token = await gateway.token(gateway.operator);
+    expect((await ask(gateway, QUERY, { token })).data).toEqual({
+      viewer: {
+        username: gateway.operator.username,
+        principalId: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
+        policies: [{ pattern: '**', actions: expect.arrayContaining(['ADMIN']) as string[] }],
+      },
+    });
+  });
+});
+
 describe('record', () => {
   test('carries an entry and a proof that verify with the trust policy alone', async () => {
     const { data } = await ask(
       gateway,
-      'query ($id: ID!) { record(id: $id) { id kind index state entry statement proof } }',
+      'query ($id: ID!) { record(id: $id) { id kind origin index state entry statement proof } }',
       { variables: { id: records.get('1.0') } },
     );
     const { record } = z.object({ record: recordSchema }).parse(data);
@@ -175,6 +195,15 @@ describe('ledger', () => {
 });
 
 describe('repositories', () => {
+  test.each([
+    { visibility: 'PUBLIC', names: ['public/app', 'public/copy', 'public/other'] },
+    { visibility: 'PRIVATE', names: [] },
+    { visibility: 'null', names: ['public/app', 'public/copy', 'public/other'] },
+  ])('of visibility $visibility are listed alone', async ({ visibility, names }) => {
+    const { data } = await ask(gateway, `{ repositories(visibility: ${visibility}) { nodes { name } } }`);
+    expect(data).toEqual({ repositories: { nodes: names.map((name) => ({ name })) } });
+  });
+
   test('are listed with their tags, page by page', async () => {
     const query = `query ($after: String) {
       repositories(first: 1, after: $after) {

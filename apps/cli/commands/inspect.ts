@@ -49,8 +49,7 @@ async function inspect(io: Io, reference: string): Promise<Outcome> {
     findPlatforms(session, target, fetched),
   ]);
   const record = findRecord(artifact);
-  const ledger =
-    record === undefined ? undefined : await findLedger(session, `${record.organisation}/ledger/public`);
+  const ledger = artifact.record === null ? undefined : await findLedger(session, artifact.record.origin);
   const { manifest, digest, mediaType, bytes } = fetched;
   const parts = manifest.kind === 'index' ? manifest.manifests : manifest.layers;
 
@@ -144,7 +143,7 @@ function nameOf(value: unknown): string | undefined {
 function findRecord({ record }: Artifact): LedgerRecord | undefined {
   if (record === null) return undefined;
   try {
-    return parseRecord(Buffer.from(record.entry, 'base64'));
+    return parseRecord(Buffer.from(record.statement, 'utf8'));
   } catch (error) {
     if (error instanceof RecordError) return undefined; // of a kind that a newer version writes
     throw error;

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { type BuiltLog, buildLog, tagSetRecord } from '@dockchains/testing';
+import { type BuiltLog, buildLog, sealExample, tagSetRecord } from '@dockchains/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { createWorkplace, type Workplace } from '../test-io.ts';
@@ -45,6 +45,19 @@ describe('verify --bundle', () => {
     );
     expect(stdout).toContain('later moves are not excluded');
     expect(stdout).toContain(log.verifierKey);
+  });
+
+  test('says of a sealed record that its owner disclosed it, and what was not shown', async () => {
+    const record = { ...tagSetRecord(5), repository: 'team/app' };
+    const sealed = sealExample(record);
+    const ledger = await buildLog({ name: 'private', entries: [sealed.entry] });
+    await writeFile(join(place.folder, 'policy'), ledger.policy);
+    await writeFile(join(place.folder, 'app.tlog-proof'), await ledger.prove(0, sealed.disclosure));
+
+    const { exitCode, stdout } = await verify('acme.example/team/app:5');
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(`set team/app:5 to ${record.digest}; later moves are not excluded`);
+    expect(stdout).toContain('committed, and disclosed by the owner; the escrowed copy was not shown');
   });
 
   test('gives programs the same', async () => {

@@ -17,7 +17,7 @@ import { AccessError } from './errors.ts';
 import { isPattern } from './glob.ts';
 import { isUsername, type Page, parsePage, parsePassword, parsePersonName, parsePolicy } from './input.ts';
 import type { Passwords } from './passwords.ts';
-import type { Action, Policy } from './principal.ts';
+import type { Action, Policy, Principal } from './principal.ts';
 
 /** What an account is made from. */
 export type NewAccount = {
@@ -28,11 +28,13 @@ export type NewAccount = {
   readonly policies: readonly Policy[];
 };
 
-/** Who may sign in, and what they may do. The caller has asked `requireOperator`. */
+/** Who may sign in, and what they may do. The caller has asked `requireOperator`, but for `findSelf`. */
 export interface Accounts {
   /** @throws AccessError ACCOUNT_EXISTS, INVALID_INPUT, LIMIT_REACHED, TOO_MANY */
   createAccount(account: NewAccount): Promise<Account>;
   findAccount(username: string): Promise<Account | undefined>;
+  /** The principal's own account, which needs no operator; undefined for who is anonymous. */
+  findSelf(principal: Principal): Promise<Account | undefined>;
   /** Lists accounts by user name, all or those of a kind. @throws AccessError INVALID_INPUT */
   listAccounts(page: Page, kind?: AccountKind): Promise<readonly Account[]>;
   /** The account's tokens end at once. @throws AccessError ACCOUNT_UNKNOWN, INVALID_INPUT, TOO_MANY */
@@ -77,6 +79,12 @@ export function createAccounts({ database, passwords, clock }: AccountsDeps): Ac
     async findAccount(username) {
       if (!isUsername(username)) return undefined;
       const row = await database.prisma.account.findUnique({ where: { username }, ...PUBLIC_PARTS });
+      return row === null ? undefined : readAccount(row);
+    },
+
+    async findSelf({ id }) {
+      if (id === undefined) return undefined;
+      const row = await database.prisma.account.findUnique({ where: { id }, ...PUBLIC_PARTS });
       return row === null ? undefined : readAccount(row);
     },
 

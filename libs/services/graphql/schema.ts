@@ -8,6 +8,7 @@ import { ACCOUNT_KINDS, administrationTypes, ACTIONS } from './resolvers/adminis
 import { artifactTypes } from './resolvers/artifact.ts';
 import { immutableTagsTypes } from './resolvers/immutable-tags.ts';
 import { ledgerTypes } from './resolvers/ledger.ts';
+import { viewerTypes } from './resolvers/viewer.ts';
 import { repositoryTypes, VISIBILITIES } from './resolvers/repository.ts';
 import { robotTypes } from './resolvers/robot.ts';
 import { DATE_TIME, LEDGER_INDEX } from './scalars.ts';
@@ -22,6 +23,7 @@ const TOPICS: readonly Topic[] = [
   { name: 'artifact', types: artifactTypes },
   { name: 'repository', types: repositoryTypes },
   { name: 'ledger', types: ledgerTypes },
+  { name: 'viewer', types: viewerTypes },
   { name: 'administration', types: administrationTypes },
   { name: 'immutable-tags', types: immutableTagsTypes },
   { name: 'robot', types: robotTypes },

@@ -14,9 +14,10 @@ export interface RepositorySummary {
   readonly createdAt: Date;
 }
 
-/** Which repositories: those behind `after` in byte order that the principal may pull, at most `limit`. */
+/** Which repositories: those behind `after` in byte order that the principal may pull, at most `limit`; of one visibility alone if it is given. */
 export interface ListRepositories {
   readonly principal: Principal;
+  readonly visibility?: Visibility;
   readonly after?: string;
   readonly limit: number;
 }
@@ -24,7 +25,7 @@ export interface ListRepositories {
 const LIST: Statement = {
   name: 'registry_list_repositories',
   text: `SELECT name, visibility, created_at AS "createdAt" FROM repository r
-         WHERE ${IS_READABLE} AND name > $3
+         WHERE ${IS_READABLE} AND name > $3 AND ($5::text IS NULL OR r.visibility = $5)
            AND EXISTS (SELECT FROM manifest m WHERE m.repository_id = r.id)
          ORDER BY name LIMIT $4`,
 };
@@ -32,9 +33,15 @@ const LIST: Statement = {
 /** Lists the repositories that hold anything and that the caller may pull; the others leave no trace in the pages. */
 export async function listRepositories(
   { database, access }: RegistryDeps,
-  { principal, after = '', limit }: ListRepositories,
+  { principal, visibility, after = '', limit }: ListRepositories,
 ): Promise<Page<RepositorySummary>> {
   const { policies, scopes } = await access.findReadable(principal);
-  const rows = await database.query<RepositorySummary>(LIST, [policies, scopes, after, limit + 1]);
+  const rows = await database.query<RepositorySummary>(LIST, [
+    policies,
+    scopes,
+    after,
+    limit + 1,
+    visibility ?? null,
+  ]);
   return cutPage(rows, limit, ({ name }) => name);
 }

@@ -63,6 +63,7 @@ export const ledgerTypes = {
 
     id: ({ recordId }: RecordEntry) => recordId,
     kind: ({ entry }: RecordEntry) => parseRecord(entry).kind,
+    origin: (_: unknown, __: unknown, { ledger }: GraphqlContext) => ledger.origin,
     state: async ({ index }: RecordEntry, _: unknown, { publishedSize }: GraphqlContext) => {
       if (index === undefined) return 'QUEUED';
       return index < (await publishedSize()) ? 'PUBLISHED' : 'SEQUENCED';

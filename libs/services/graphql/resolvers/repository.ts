@@ -1,3 +1,4 @@
+import type { Visibility } from '@dockchains/access';
 import type { RepositorySummary, TagSummary } from '@dockchains/registry';
 
 import { type Connection, type PageArgs, readConnection } from '../connection.ts';
@@ -11,14 +12,16 @@ export const repositoryTypes = {
   Query: {
     repositories: (
       _: unknown,
-      args: PageArgs,
+      { visibility, ...args }: PageArgs & { readonly visibility?: Visibility | null },
       { registry, principal }: GraphqlContext,
-    ): Promise<Connection<RepositorySummary>> =>
-      readConnection(args, {
-        list: ['repositories'],
+    ): Promise<Connection<RepositorySummary>> => {
+      const narrowed = visibility == null ? {} : { visibility };
+      return readConnection(args, {
+        list: ['repositories', ...Object.values(narrowed)],
         keyOf: ({ name }) => name,
-        read: async (page) => (await registry.listRepositories({ principal, ...page })).items,
-      }),
+        read: async (page) => (await registry.listRepositories({ principal, ...narrowed, ...page })).items,
+      });
+    },
   },
 
   Repository: {
