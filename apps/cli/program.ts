@@ -59,7 +59,8 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
   }
 }
 
-function buildProgram(context: CommandContext): Command {
+/** Builds the program with all its commands; nothing is run. */
+export function buildProgram(context: CommandContext): Command {
   const { stdout, stderr } = context.io;
   const program = new Command('dockchains')
     .description(

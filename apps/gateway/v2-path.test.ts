@@ -10,6 +10,10 @@ test.each([
   { path: '/v2/_catalog', target: { kind: 'catalog' } },
   { path: '/v2/_oci/ext/discover', target: { kind: 'extensions', repository: undefined } },
   { path: '/v2/a/b/_oci/ext/discover', target: { kind: 'extensions', repository: 'a/b' } },
+  {
+    path: '/v2/a/_oci/tag-history/1.0',
+    target: { kind: 'tag-history', repository: 'a', tag: '1.0' },
+  },
   { path: '/v2/a/tags/list', target: { kind: 'tags', repository: 'a' } },
   { path: '/v2/a/b/c/tags/list', target: { kind: 'tags', repository: 'a/b/c' } },
   { path: '/v2/a/manifests/1.0', target: { kind: 'manifest', repository: 'a', reference: '1.0' } },

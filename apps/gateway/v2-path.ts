@@ -6,6 +6,7 @@ export type V2Target =
   | { readonly kind: 'catalog' }
   | { readonly kind: 'extensions'; readonly repository: RepositoryName | undefined }
   | { readonly kind: 'tags'; readonly repository: RepositoryName }
+  | { readonly kind: 'tag-history'; readonly repository: RepositoryName; readonly tag: string }
   | { readonly kind: 'manifest'; readonly repository: RepositoryName; readonly reference: string }
   | { readonly kind: 'referrers'; readonly repository: RepositoryName; readonly digest: string }
   | { readonly kind: 'blob'; readonly repository: RepositoryName; readonly digest: string }
@@ -36,6 +37,7 @@ export function parseV2Path(path: string): V2Target | undefined {
     repository: parseRepositoryName(parts.slice(0, -tail).join('/')),
   });
   if (third === '_oci' && second === 'ext' && last === 'discover') return { kind: 'extensions', ...named(3) };
+  if (third === '_oci' && second === 'tag-history') return { kind: 'tag-history', ...named(3), tag: last };
   if (second === 'tags' && last === 'list') return { kind: 'tags', ...named(2) };
   if (second === 'manifests') return { kind: 'manifest', ...named(2), reference: last };
   if (second === 'referrers') return { kind: 'referrers', ...named(2), digest: last };

@@ -10,6 +10,7 @@ import { immutableTagsTypes } from './resolvers/immutable-tags.ts';
 import { ledgerTypes } from './resolvers/ledger.ts';
 import { viewerTypes } from './resolvers/viewer.ts';
 import { repositoryTypes, VISIBILITIES } from './resolvers/repository.ts';
+import { TAG_EVENT_KINDS, tagHistoryTypes } from './resolvers/tag-history.ts';
 import { robotTypes } from './resolvers/robot.ts';
 import { DATE_TIME, LEDGER_INDEX } from './scalars.ts';
 
@@ -22,6 +23,7 @@ type Topic = {
 const TOPICS: readonly Topic[] = [
   { name: 'artifact', types: artifactTypes },
   { name: 'repository', types: repositoryTypes },
+  { name: 'tag-history', types: tagHistoryTypes },
   { name: 'ledger', types: ledgerTypes },
   { name: 'viewer', types: viewerTypes },
   { name: 'administration', types: administrationTypes },
@@ -39,6 +41,7 @@ export function buildSchema(): GraphQLSchema {
         DateTime: DATE_TIME,
         AccountKind: ACCOUNT_KINDS,
         Action: ACTIONS,
+        TagEventKind: TAG_EVENT_KINDS,
         Visibility: VISIBILITIES,
       },
     },

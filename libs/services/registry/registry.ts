@@ -20,6 +20,7 @@ import { getManifest, type ManifestRequest, type StoredManifest } from './get-ma
 import { type ListReferrers, listReferrers } from './list-referrers.ts';
 import { type ListRepositories, listRepositories, type RepositorySummary } from './list-repositories.ts';
 import { listTagNames, openTagNamesLookup } from './list-tag-names.ts';
+import { type ListTagHistory, listTagHistory, type TagEvent } from './list-tag-history.ts';
 import { type ListTags, listTags, type TagSummary } from './list-tags.ts';
 import { openManifestBytes } from './manifest-bytes.ts';
 import { mountBlob, type MountRequest } from './mount-blob.ts';
@@ -51,6 +52,7 @@ export interface Registry {
   sweepUploads(): Promise<number>;
   listTags(request: ListTags): Promise<Page<TagSummary>>;
   listTagNames(request: ListTags): Promise<Page<Tag>>;
+  listTagHistory(request: ListTagHistory): Promise<Page<TagEvent>>;
   listRepositories(request: ListRepositories): Promise<Page<RepositorySummary>>;
   listReferrers(request: ListReferrers): Promise<Page<ReferrerDescriptor>>;
   resolveReference(
@@ -86,6 +88,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     sweepUploads: () => sweepUploads(deps),
     listTags: (request) => listTags(deps, request),
     listTagNames: (request) => listTagNames(deps, request),
+    listTagHistory: (request) => listTagHistory(deps, request),
     listRepositories: (request) => listRepositories(deps, request),
     listReferrers: (request) => listReferrers(deps, request),
     resolveReference: (principal, target) => resolveReference(deps, principal, target),

@@ -10,11 +10,15 @@ export const getExtensions: Handler<'extensions'> = async ({ access }, { princip
       {
         name: '_oci',
         url: 'https://github.com/opencontainers/distribution-spec/blob/main/extensions/_oci.md',
-        description: 'Extension discovery',
-        endpoints: [
-          target.repository === undefined ? '_oci/ext/discover' : `${target.repository}/_oci/ext/discover`,
-        ],
+        description: 'Extension discovery, and the history of tags',
+        endpoints: endpointsOf(target.repository),
       },
     ],
   });
 };
+
+// Those of a repository are announced there alone (distribution-spec, extensions/README).
+function endpointsOf(repository: string | undefined): readonly string[] {
+  if (repository === undefined) return ['_oci/ext/discover'];
+  return [`${repository}/_oci/ext/discover`, `${repository}/_oci/tag-history`];
+}

@@ -18,6 +18,7 @@ import { getExtensions } from './get-extensions.ts';
 import { getManifest } from './get-manifest.ts';
 import { getUpload } from './get-upload.ts';
 import { listReferrers } from './list-referrers.ts';
+import { listTagHistory } from './list-tag-history.ts';
 import { listTags } from './list-tags.ts';
 import { ping } from './ping.ts';
 import { putManifest } from './put-manifest.ts';
@@ -25,11 +26,13 @@ import { startUpload } from './start-upload.ts';
 
 type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
 
-const ROUTES: { readonly [Kind in V2Kind]: Partial<Readonly<Record<Method, Handler<Kind>>>> } = {
+/** The methods that each kind of path takes, and the file that answers each. */
+export const V2_ROUTES: { readonly [Kind in V2Kind]: Partial<Readonly<Record<Method, Handler<Kind>>>> } = {
   ping: { GET: ping, HEAD: ping },
   catalog: { GET: getCatalog },
   extensions: { GET: getExtensions },
   tags: { GET: listTags },
+  'tag-history': { GET: listTagHistory },
   manifest: { GET: getManifest, HEAD: getManifest, PUT: putManifest, DELETE: deleteManifest },
   referrers: { GET: listReferrers },
   blob: { GET: getBlob, HEAD: getBlob, DELETE: deleteBlob },
@@ -74,7 +77,7 @@ async function handle(
   request.routeName = `/v2 ${target.kind}`;
   const handler = findHandler(target, request.method);
   if (handler === undefined) {
-    void reply.header('allow', Object.keys(ROUTES[target.kind]).join(', '));
+    void reply.header('allow', Object.keys(V2_ROUTES[target.kind]).join(', '));
     throw new OciError('UNSUPPORTED', `This path does not take ${request.method}.`);
   }
   const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark));
@@ -88,7 +91,7 @@ function findHandler<Kind extends V2Kind>(
   target: Extract<V2Target, { kind: Kind }>,
   method: string,
 ): Handler<Kind> | undefined {
-  const handlers: Partial<Readonly<Record<string, Handler<Kind>>>> = ROUTES[target.kind];
+  const handlers: Partial<Readonly<Record<string, Handler<Kind>>>> = V2_ROUTES[target.kind];
   return handlers[method];
 }
 
