@@ -2,7 +2,7 @@ import type { JsonWebKey } from 'node:crypto';
 
 import type { Access } from '@dockchains/access';
 import type { Database } from '@dockchains/database';
-import type { Ledger } from '@dockchains/ledger';
+import type { Ledgers } from '@dockchains/ledger';
 import type { Registry } from '@dockchains/registry';
 import type { FastifyBaseLogger } from 'fastify';
 
@@ -13,7 +13,7 @@ import type { Metrics } from './metrics.ts';
 export interface GatewayDeps {
   readonly access: Access;
   readonly database: Database;
-  readonly ledger: Ledger;
+  readonly ledgers: Ledgers;
   readonly registry: Registry;
   readonly config: Config;
   readonly log: FastifyBaseLogger;

@@ -1,4 +1,4 @@
-import type { Ledger } from '@dockchains/ledger';
+import type { Ledgers } from '@dockchains/ledger';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 /** What `/metrics` shows, and what the server adds to it. */
@@ -6,14 +6,14 @@ export interface Metrics {
   readonly contentType: string;
   /** Counts an answered request; `route` is one of the routes' names, never a path. */
   observeRequest(labels: { route: string; method: string; status: number }, seconds: number): void;
-  /** All metrics in Prometheus' text format; those of the ledger as of now, or as of the last time that the database answered. */
+  /** All metrics in Prometheus' text format; those of the ledgers as of now, or as of the last time that the database answered. */
   render(): Promise<string>;
 }
 
 const BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60];
 
-/** Opens the metrics of one gateway and its ledger. */
-export function openMetrics(ledger: Ledger): Metrics {
+/** Opens the metrics of one gateway and its ledgers. */
+export function openMetrics(ledgers: Ledgers): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const requests = new Histogram({
@@ -37,15 +37,19 @@ export function openMetrics(ledger: Ledger): Metrics {
       requests.observe(labels, seconds);
     },
     async render() {
-      const status = await ledger.status().catch(() => undefined);
-      // The process's own metrics are wanted most when the database is away.
-      if (status === undefined) return registry.metrics();
-      const labels = { ledger: ledger.name };
-      size.set(labels, Number(status.size));
-      published.set(labels, Number(status.publishedSize));
-      queued.set(labels, Number(status.queued));
-      frozen.set(labels, status.frozen === undefined ? 0 : 1);
-      checkpoint.set(labels, status.publishedAt.getTime() / 1000);
+      await Promise.all(
+        ledgers.all.map(async (ledger) => {
+          const status = await ledger.status().catch(() => undefined);
+          // The process's own metrics are wanted most when the database is away.
+          if (status === undefined) return;
+          const labels = { ledger: ledger.name };
+          size.set(labels, Number(status.size));
+          published.set(labels, Number(status.publishedSize));
+          queued.set(labels, Number(status.queued));
+          frozen.set(labels, status.frozen === undefined ? 0 : 1);
+          checkpoint.set(labels, status.publishedAt.getTime() / 1000);
+        }),
+      );
       return registry.metrics();
     },
   };

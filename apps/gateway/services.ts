@@ -1,18 +1,16 @@
-import { createPublicKey, randomBytes, randomUUID } from 'node:crypto';
-import { rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createPublicKey, randomBytes } from 'node:crypto';
 
 import { createAccess } from '@dockchains/access';
 import { openFileBlobStore, openFileTileStore } from '@dockchains/blobs';
 import { migrate, openDatabase } from '@dockchains/database';
-import { hasInception, openKey } from '@dockchains/keys';
-import { openLedger, type LedgerDeps } from '@dockchains/ledger';
+import { openKey } from '@dockchains/keys';
+import type { LedgerDeps } from '@dockchains/ledger';
 import { createRegistry, openReplay } from '@dockchains/registry';
-import { createNoteSigner, encodePolicy, NO_QUORUM, parseOrigin } from '@dockchains/tlog';
 import type { FastifyBaseLogger } from 'fastify';
 
 import type { Config } from './config.ts';
 import type { GatewayDeps } from './deps.ts';
+import { openLedgers, openLogSigners } from './ledgers.ts';
 import { openMetrics } from './metrics.ts';
 
 /** Who hears of the ledger's commit protocol, step by step. */
@@ -37,36 +35,28 @@ export async function openServices(
   const applied = await migrate(config.databaseUrl);
   if (applied.length > 0) log.info({ migrations: applied }, 'database migrated');
 
-  const origin = parseOrigin(`${organisation}/ledger/public`);
-  const mayCreate = !(await hasInception(keysDirectory, origin));
-  const logKey = await openKey(keysDirectory, 'log-public', { mayCreate });
+  const signers = await openLogSigners({ organisation, keysDirectory, publicUrl });
   const tokenKey = await openKey(keysDirectory, 'token');
   const receiptKey = await openKey(keysDirectory, 'receipt');
-  const signer = createNoteSigner({ name: origin, privateKey: logKey });
-  const policy = {
-    logs: [{ key: signer.verifierKey, url: `${publicUrl}/log/public` }],
-    ...{ witnesses: [], groups: [], quorum: NO_QUORUM },
-  };
-  await replaceFile(join(keysDirectory, 'trust.policy'), encodePolicy(policy));
 
   const blobs = await openFileBlobStore(config.blobs);
   const tiles = await openFileTileStore(config.blobs);
   const database = openDatabase(config.databaseUrl);
   try {
     const access = createAccess({ database, tokenKey, organisation, clock, publicUrl });
-    const ledger = await openLedger({
-      ...{ database, tiles, keysDirectory, origin, signer, clock, checkpointIntervalMs, log },
-      replay: openReplay(blobs),
-      ...observer,
-    });
-    const stores = { database, blobs, access, ledger };
+    const common = { database, tiles, keysDirectory, clock, checkpointIntervalMs, log };
+    const ledgers = await openLedgers(
+      { ...common, organisation, publicUrl, replay: openReplay(blobs), ...observer },
+      signers,
+    );
+    const stores = { database, blobs, access, ledgers };
     const registry = createRegistry({ ...stores, receiptKey, organisation, clock, randomBytes });
     return {
-      ...{ access, database, ledger, registry, config, log, clock, publicUrl },
-      metrics: openMetrics(ledger),
+      ...{ access, database, ledgers, registry, config, log, clock, publicUrl },
+      metrics: openMetrics(ledgers),
       receiptKey: createPublicKey(receiptKey).export({ format: 'jwk' }),
       async close() {
-        await ledger.close();
+        await ledgers.close();
         await database.close();
       },
     };
@@ -74,11 +64,4 @@ export async function openServices(
     await database.close();
     throw error;
   }
-}
-
-/** Readers see the old text or the new one, never half. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomUUID()}`; // gateways that start together each have their own
-  await writeFile(temporary, text);
-  await rename(temporary, path);
 }

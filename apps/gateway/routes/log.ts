@@ -1,15 +1,25 @@
+import { type Access, AccessError } from '@dockchains/access';
 import type { Ledger } from '@dockchains/ledger';
 import { parseTilePath, TlogError } from '@dockchains/tlog';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 
+import type { GatewayDeps } from '../deps.ts';
+
 const MAX_PATH_CHARACTERS = 128;
 const IMMUTABLE = 'public, max-age=31536000, immutable';
 
-/** `/log/<ledger>/…`: checkpoint, tiles and entry bundles (C2SP tlog-tiles). */
-export function registerLog(server: FastifyInstance, { ledger }: { ledger: Ledger }): void {
+/**
+ * `/log/<ledger>/…`: checkpoint, tiles and entry bundles (C2SP tlog-tiles). Of the private ledger everybody may have the
+ * checkpoint, which peers witness; its tiles are for operators, and not there for anybody else (design §4).
+ */
+export function registerLog(
+  server: FastifyInstance,
+  { ledgers, access }: Pick<GatewayDeps, 'ledgers' | 'access'>,
+): void {
   server.get<{ Params: { name: string; '*': string } }>('/log/:name/*', async (request, reply) => {
     const { name, '*': path } = request.params;
-    if (name !== ledger.name || path.length > MAX_PATH_CHARACTERS) return notFound(reply);
+    const ledger = ledgers.all.find((one) => one.name === name);
+    if (ledger === undefined || path.length > MAX_PATH_CHARACTERS) return notFound(reply);
     if (path === 'checkpoint') {
       const note = await ledger.publishedCheckpoint();
       return reply
@@ -17,14 +27,27 @@ export function registerLog(server: FastifyInstance, { ledger }: { ledger: Ledge
         .header('cache-control', 'no-cache')
         .send(Buffer.from(note));
     }
+    const isOpen = ledger.name === 'public';
+    if (!isOpen && !(await isOperator(access, request.headers.authorization))) return notFound(reply);
     const bytes = await readPath(ledger, path);
     if (bytes === undefined) return notFound(reply);
     return reply
       .header('content-type', 'application/octet-stream')
-      .header('cache-control', IMMUTABLE)
+      .header('cache-control', isOpen ? IMMUTABLE : 'private, no-store')
       .send(bytes);
   });
 }
+
+/** A token that is not good, or not good for this, is answered like none: the tiles are not there. */
+const isOperator = async (access: Access, authorization: string | undefined): Promise<boolean> => {
+  try {
+    await access.requireOperator(await access.authenticate(authorization));
+    return true;
+  } catch (error) {
+    if (error instanceof AccessError) return false;
+    throw error;
+  }
+};
 
 const readPath = async (ledger: Ledger, path: string): Promise<Buffer | undefined> => {
   const bytes = await readParsed(ledger, path);

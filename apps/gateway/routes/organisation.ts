@@ -8,11 +8,11 @@ import type { GatewayDeps } from '../deps.ts';
  */
 export function registerOrganisation(
   server: FastifyInstance,
-  { config, ledger, publicUrl, receiptKey }: GatewayDeps,
+  { config, ledgers, publicUrl, receiptKey }: GatewayDeps,
 ): void {
-  const logs = [
-    { origin: ledger.origin, url: `${publicUrl}/log/${ledger.name}`, verifierKey: ledger.verifierKey },
-  ];
+  const logs = ledgers.all.map(({ origin, name, verifierKey }) => ({
+    ...{ origin, url: `${publicUrl}/log/${name}`, verifierKey },
+  }));
   server.get('/.well-known/dockchains/organisation.json', (_request, reply) =>
     reply.header('cache-control', 'no-cache').send({ name: config.organisation, logs, receiptKey }),
   );

@@ -1,5 +1,5 @@
 import type { Access, Principal } from '@dockchains/access';
-import type { Ledger } from '@dockchains/ledger';
+import type { Ledger, Ledgers } from '@dockchains/ledger';
 import type { Registry } from '@dockchains/registry';
 import DataLoader from 'dataloader';
 import type { FastifyBaseLogger } from 'fastify';
@@ -10,7 +10,7 @@ import { LIMITS } from './limits.ts';
 /** What the resolvers stand on. */
 export type GraphqlServices = {
   readonly access: Access;
-  readonly ledger: Ledger;
+  readonly ledgers: Ledgers;
   readonly registry: Registry;
 };
 
@@ -23,6 +23,7 @@ export type RecordEntry = {
 
 /** One request: who asks, through what, and until when. Nothing in it outlives the request. */
 export type GraphqlContext = GraphqlServices & {
+  readonly ledger: Ledger;
   readonly principal: Principal;
   readonly requestId: string;
   readonly log: FastifyBaseLogger;
@@ -45,11 +46,12 @@ export function createContext(
   services: GraphqlServices,
   request: Pick<GraphqlContext, 'principal' | 'requestId' | 'log'>,
 ): GraphqlContext {
-  const { ledger } = services;
+  const ledger = services.ledgers.public;
   let publishedSize: Promise<bigint> | undefined;
   return {
     ...services,
     ...request,
+    ledger,
     records: new DataLoader((ids) => findRecords(ledger, ids)),
     publishedSize: () => (publishedSize ??= ledger.publishedSize()),
     deadline: startDeadline(LIMITS.timeoutMs),

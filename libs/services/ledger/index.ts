@@ -4,4 +4,6 @@ export { LedgerError } from './errors.ts';
 export type { LedgerErrorCode } from './errors.ts';
 export { openLedger } from './ledger.ts';
 export type { Ledger, LedgerStatus } from './ledger.ts';
+export { gatherLedgers } from './ledgers.ts';
+export type { LedgerName, Ledgers } from './ledgers.ts';
 export type { FoundEntry, IndexedEntry } from './reads.ts';

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Access } from '@dockchains/access';
 import type { BlobStore } from '@dockchains/blobs';
 import type { Database } from '@dockchains/database';
-import type { Ledger } from '@dockchains/ledger';
+import type { Ledger, Ledgers } from '@dockchains/ledger';
 
 import type { BlobLookup } from './find-blob.ts';
 import type { ManifestBytes } from './manifest-bytes.ts';
@@ -15,7 +15,7 @@ export interface RegistryOptions {
   readonly database: Database;
   readonly blobs: BlobStore;
   readonly access: Access;
-  readonly ledger: Ledger;
+  readonly ledgers: Ledgers;
   /** Ed25519 private key that signs receipts and nothing else. */
   readonly receiptKey: KeyObject;
   /** DNS name of the organisation whose repositories these are. */
@@ -26,6 +26,7 @@ export interface RegistryOptions {
 
 /** What each operation gets: the options, and the look-ups and the cache that all operations share. */
 export interface RegistryDeps extends RegistryOptions {
+  readonly ledger: Ledger;
   readonly lookUpManifest: ManifestLookup;
   readonly lookUpBlob: BlobLookup;
   readonly lookUpTagNames: TagNamesLookup;

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { type Access, AccessError, type Action, createAccess, type Principal } from '@dockchains/access';
 import { type BlobStore, openFileBlobStore } from '@dockchains/blobs';
 import { type Database, migrate, openDatabase } from '@dockchains/database';
-import { type Ledger, LedgerError } from '@dockchains/ledger';
+import { gatherLedgers, type Ledger, LedgerError } from '@dockchains/ledger';
 import { isDigest, parseManifestReference, parseRepositoryName, referrersTag } from '@dockchains/oci';
 import { encodeRecord, type LedgerRecord } from '@dockchains/records';
 import {
@@ -68,7 +68,8 @@ beforeEach(async () => {
   access = createAccess({ database, tokenKey, organisation, clock, publicUrl: 'http://127.0.0.1' });
   await access.setNamespaceRule('public/**', 'public');
   principal = await createPrincipal('publisher', 'public/**');
-  const stores = { database, blobs, access, ledger: ledger as Ledger };
+  const ledgers = gatherLedgers({ public: ledger as Ledger, private: ledger as Ledger });
+  const stores = { database, blobs, access, ledgers };
   registry = createRegistry({ ...stores, receiptKey, organisation, clock, randomBytes });
 });
 

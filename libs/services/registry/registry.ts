@@ -66,6 +66,7 @@ export interface Registry {
 export function createRegistry(options: RegistryOptions): Registry {
   const deps: RegistryDeps = {
     ...options,
+    ledger: options.ledgers.public,
     lookUpManifest: openManifestLookup(options.database),
     lookUpBlob: openBlobLookup(options.database),
     lookUpTagNames: openTagNamesLookup(options.database),

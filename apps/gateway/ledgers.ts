@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto';
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { hasInception, openKey } from '@dockchains/keys';
+import {
+  gatherLedgers,
+  type LedgerDeps,
+  type LedgerName,
+  type Ledgers,
+  openLedger,
+} from '@dockchains/ledger';
+import { createNoteSigner, encodePolicy, NO_QUORUM, type NoteSigner, parseOrigin } from '@dockchains/tlog';
+
+const NAMES: readonly LedgerName[] = ['public', 'private'];
+
+/** What all ledgers of an organisation have in common. */
+export type CommonDeps = Omit<LedgerDeps, 'origin' | 'signer'> & {
+  readonly organisation: string;
+  /** Where clients reach the gateway, without a slash at the end. */
+  readonly publicUrl: string;
+};
+
+/** The signing keys of the ledgers' logs. */
+export type LogSigners = Readonly<Record<LedgerName, NoteSigner>>;
+
+/**
+ * Opens the log keys, made where a log has never begun, and writes the policy by which those who have the keys folder
+ * believe the logs (C2SP tlog-policy), `trust.policy`.
+ * @throws KeyError
+ */
+export async function openLogSigners({
+  organisation,
+  keysDirectory,
+  publicUrl,
+}: Pick<CommonDeps, 'organisation' | 'keysDirectory' | 'publicUrl'>): Promise<LogSigners> {
+  const open = async (name: LedgerName): Promise<NoteSigner> => {
+    const origin = parseOrigin(`${organisation}/ledger/${name}`);
+    const mayCreate = !(await hasInception(keysDirectory, origin));
+    const privateKey = await openKey(keysDirectory, `log-${name}`, { mayCreate });
+    return createNoteSigner({ name: origin, privateKey });
+  };
+  const signers = { public: await open('public'), private: await open('private') };
+  const policy = {
+    logs: NAMES.map((name) => ({ key: signers[name].verifierKey, url: `${publicUrl}/log/${name}` })),
+    ...{ witnesses: [], groups: [], quorum: NO_QUORUM },
+  };
+  await replaceFile(join(keysDirectory, 'trust.policy'), encodePolicy(policy));
+  return signers;
+}
+
+/** Opens both ledgers. @throws LedgerError FROZEN if keys, database and tile store do not belong together */
+export async function openLedgers(
+  { organisation, ...deps }: CommonDeps,
+  signers: LogSigners,
+): Promise<Ledgers> {
+  const open = (name: LedgerName) =>
+    openLedger({ ...deps, origin: parseOrigin(`${organisation}/ledger/${name}`), signer: signers[name] });
+  const opened = await open('public');
+  try {
+    return gatherLedgers({ public: opened, private: await open('private') });
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+/** Readers see the old text or the new one, never half. */
+async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${randomUUID()}`; // gateways that start together each have their own
+  await writeFile(temporary, text);
+  await rename(temporary, path);
+}
