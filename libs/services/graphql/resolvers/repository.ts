@@ -15,7 +15,7 @@ export const repositoryTypes = {
       { visibility, ...args }: PageArgs & { readonly visibility?: Visibility | null },
       { registry, principal }: GraphqlContext,
     ): Promise<Connection<RepositorySummary>> => {
-      const narrowed = visibility == null ? {} : { visibility };
+      const narrowed = typeof visibility === 'string' ? { visibility } : {};
       return readConnection(args, {
         list: ['repositories', ...Object.values(narrowed)],
         keyOf: ({ name }) => name,
