@@ -26,6 +26,8 @@ export interface GatewayOptions {
   readonly dataDir?: string;
   /** The program, instead of the gateway's own. */
   readonly main?: string;
+  /** Seeds with another program and other rights than this version's; it is given the same accounts and namespaces. */
+  readonly seed?: { readonly main: string; readonly actions: readonly string[] };
 }
 
 /** A gateway as a process of its own. */
@@ -64,14 +66,14 @@ const PUBLISHER: TestAccount = { username: 'publisher', password: 'publisher-pas
 const READER: TestAccount = { username: 'reader', password: 'reader-password-1' };
 
 const ALL = ['pull', 'push', 'tag:create', 'tag:move', 'delete'];
-const SEED = {
+const seedOf = (actions: readonly string[]): object => ({
   accounts: [
-    { ...OPERATOR, policies: [{ pattern: '**', actions: [...ALL, 'admin'] }] },
-    { ...PUBLISHER, policies: [{ pattern: 'public/**', actions: ALL }] },
+    { ...OPERATOR, policies: [{ pattern: '**', actions: [...actions, 'admin'] }] },
+    { ...PUBLISHER, policies: [{ pattern: 'public/**', actions }] },
     { ...READER, policies: [{ pattern: 'public/**', actions: ['pull'] }] },
   ],
   namespaces: [{ pattern: 'public/**', visibility: 'public' }],
-};
+});
 
 // None outlives the test process.
 const running = new Set<ChildProcess>();
@@ -95,7 +97,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     ...options.env,
   });
 
-  await seed(environment('127.0.0.1:0'));
+  await seed(environment('127.0.0.1:0'), options.seed);
   let child = launch(options.main ?? MAIN, environment('127.0.0.1:0'), output);
   const host = await addressOf(child, output);
   const url = `http://${host}`;
@@ -135,9 +137,12 @@ function withoutOwn(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('DOCKCHAINS_')));
 }
 
-async function seed(env: NodeJS.ProcessEnv): Promise<void> {
-  const child = spawn(process.execPath, [MAIN, 'seed'], { env, stdio: ['pipe', 'ignore', 'pipe'] });
-  child.stdin.end(JSON.stringify(SEED));
+async function seed(
+  env: NodeJS.ProcessEnv,
+  { main, actions }: NonNullable<GatewayOptions['seed']> = { main: MAIN, actions: ALL },
+): Promise<void> {
+  const child = spawn(process.execPath, [main, 'seed'], { env, stdio: ['pipe', 'ignore', 'pipe'] });
+  child.stdin.end(JSON.stringify(seedOf(actions)));
   const [printed] = await Promise.all([text(child.stderr), once(child, 'exit')]);
   if (child.exitCode !== 0) throw new Error(`The gateway could not be seeded: ${printed}`);
 }

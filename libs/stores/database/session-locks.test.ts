@@ -13,7 +13,9 @@ let url: string;
 let database: Database;
 
 beforeEach(async () => {
-  ({ url, drop: dropDatabase } = await createTestDatabase());
+  const fresh = await createTestDatabase();
+  url = fresh.url;
+  dropDatabase = () => fresh.drop();
   database = openDatabase(url);
 });
 
