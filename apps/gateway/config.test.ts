@@ -36,6 +36,13 @@ test('reads what is set and fills in what is not', async () => {
       keysDirectory: '/srv/keys',
       trustedProxies: ['10.0.0.0/8', '::1'],
       checkpointIntervalMs: 200,
+      rateLimits: {
+        address: { perMinute: 600_000 },
+        account: { perMinute: 600_000 },
+        graphql: { perMinute: 30_000 },
+        token: { perMinute: 30_000 },
+        failedSignIns: { perMinute: 60 },
+      },
       logLevel: 'info',
     },
   );

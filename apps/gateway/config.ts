@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 
+import type { AccessLimits, Rate } from '@dockchains/access';
 import { z } from 'zod';
 
 /** The environment can't be used; `problems` has one sentence for each mistake, `message` all of them. */
@@ -17,6 +18,13 @@ export class ConfigError extends Error {
   }
 }
 
+/** How often, on average, is not too often: requests by account and by address, for two routes apart. */
+export interface RateLimits extends AccessLimits {
+  readonly address: Rate;
+  readonly graphql: Rate;
+  readonly token: Rate;
+}
+
 /** How one gateway runs, checked. */
 export interface Config {
   /** DNS name of the organisation. */
@@ -31,6 +39,8 @@ export interface Config {
   /** Addresses and networks whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
   readonly checkpointIntervalMs: number;
+  /** Of this gateway alone. */
+  readonly rateLimits: RateLimits;
   readonly logLevel: string;
 }
 
@@ -39,6 +49,7 @@ const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1|\[::1\])$/;
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 const ADDRESS = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/;
 const MAX_CHECKPOINT_INTERVAL_MS = 60_000;
+const MAX_PER_MINUTE = 1_000_000_000;
 
 const listenSchema = z.string().transform((text, context) => {
   const [, v6, host = v6, port = ''] = ADDRESS.exec(text) ?? [];
@@ -74,6 +85,16 @@ const databaseSchema = z
     'must be a postgresql:// URL',
   );
 
+const rateSchema = (perMinute: number) =>
+  z
+    .string()
+    .default(`${perMinute}`)
+    .refine(
+      (text) => /^[0-9]{1,10}$/.test(text) && Number(text) <= MAX_PER_MINUTE,
+      `must be a number a minute, 0 for no limit, at most ${MAX_PER_MINUTE}`,
+    )
+    .transform((text): Rate => ({ perMinute: Number(text) }));
+
 const schema = z.object({
   ORGANISATION: z.string().regex(HOST_NAME, 'must be a DNS name in lowercase, such as acme.example'),
   LISTEN: listenSchema.default({ host: '127.0.0.1', port: 5000 }),
@@ -103,6 +124,12 @@ const schema = z.object({
       (value) => Number.isInteger(value) && value >= 1 && value <= MAX_CHECKPOINT_INTERVAL_MS,
       `must be milliseconds, 1 to ${MAX_CHECKPOINT_INTERVAL_MS}`,
     ),
+  // A thousand machines behind one address that all pull at once stay below these.
+  RATE_LIMIT_ADDRESS: rateSchema(600_000),
+  RATE_LIMIT_ACCOUNT: rateSchema(600_000),
+  RATE_LIMIT_GRAPHQL: rateSchema(30_000),
+  RATE_LIMIT_TOKEN: rateSchema(30_000),
+  RATE_LIMIT_FAILED_SIGN_INS: rateSchema(60),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error').default('info'),
 });
 
@@ -192,6 +219,13 @@ function toConfig(values: Values): Config {
     keysDirectory: values.KEYS_DIR,
     trustedProxies: values.TRUSTED_PROXIES,
     checkpointIntervalMs: values.CHECKPOINT_INTERVAL_MS,
+    rateLimits: {
+      address: values.RATE_LIMIT_ADDRESS,
+      account: values.RATE_LIMIT_ACCOUNT,
+      graphql: values.RATE_LIMIT_GRAPHQL,
+      token: values.RATE_LIMIT_TOKEN,
+      failedSignIns: values.RATE_LIMIT_FAILED_SIGN_INS,
+    },
     logLevel: values.LOG_LEVEL,
   };
 }

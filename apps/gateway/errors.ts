@@ -78,7 +78,7 @@ function fromAccess(error: AccessError, access: Pick<Access, 'challenge'>): Http
       : status === 401
         ? { 'www-authenticate': access.challenge(error.scopes, CHALLENGE_ERRORS[error.code]) }
         : status === 429
-          ? { 'retry-after': RETRY_SECONDS }
+          ? { 'retry-after': error.retryAfterSeconds?.toString() ?? RETRY_SECONDS }
           : {};
   return { status, code, message: error.message, headers, isFault: false };
 }

@@ -11,6 +11,7 @@ import fastify, {
 
 import type { GatewayDeps } from './deps.ts';
 import { encodeHttpError, toHttpError } from './errors.ts';
+import { addRateLimits } from './rate-limits.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerLog } from './routes/log.ts';
 import { registerMetrics } from './routes/metrics.ts';
@@ -55,6 +56,7 @@ export async function openServer(listener: Server, deps: GatewayDeps): Promise<F
   server.decorateRequest('routeName', undefined);
   addErrors(server, deps);
   addObservation(server, deps);
+  addRateLimits(server, deps);
 
   registerHealth(server, deps);
   registerMetrics(server, deps);

@@ -43,7 +43,9 @@ export async function openServices(
   const tiles = await openFileTileStore(config.blobs);
   const database = openDatabase(config.databaseUrl);
   try {
-    const access = createAccess({ database, tokenKey, organisation, clock, publicUrl });
+    const access = createAccess({
+      ...{ database, tokenKey, organisation, clock, publicUrl, limits: config.rateLimits },
+    });
     const common = { database, tiles, keysDirectory, clock, checkpointIntervalMs, log };
     const ledgers = await openLedgers(
       { ...common, organisation, publicUrl, replay: openReplay(blobs), ...observer },

@@ -77,6 +77,7 @@ describe('GET /token', () => {
       [
         { username: 'alice', password: 'pass:word' },
         [{ type: 'repository', name: 'a/b', actions: ['pull'] }],
+        '127.0.0.1',
       ],
     ]);
   });
@@ -87,7 +88,9 @@ describe('GET /token', () => {
     'scope=repository:x:pull+repository:x:push',
   ])('unites the scopes of %s', async (query) => {
     expect((await request({ url: `/token?${query}` })).status).toBe(200);
-    expect(asked).toEqual([[undefined, [{ type: 'repository', name: 'x', actions: ['pull', 'push'] }]]]);
+    expect(asked).toEqual([
+      [undefined, [{ type: 'repository', name: 'x', actions: ['pull', 'push'] }], '127.0.0.1'],
+    ]);
   });
 
   test.each([
@@ -129,6 +132,7 @@ describe('POST /token', () => {
           { type: 'repository', name: 'a', actions: ['pull'] },
           { type: 'repository', name: 'b', actions: ['push'] },
         ],
+        '127.0.0.1',
       ],
     ]);
   });

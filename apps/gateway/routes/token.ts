@@ -3,6 +3,8 @@ import { encodeScope, OciError, parseScopes } from '@dockchains/oci';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 
+import { addressKey } from '../client-address.ts';
+
 /** What the token route needs of the gateway. */
 export type TokenDeps = {
   readonly access: Pick<Access, 'issueToken'>;
@@ -13,6 +15,8 @@ type TokenRequest = {
   readonly credentials: Credentials | undefined;
   readonly service: string | undefined;
   readonly scopes: readonly string[];
+  /** Where it comes from. */
+  readonly ip: string;
 };
 
 const MAX_FORM = 16_384;
@@ -35,7 +39,7 @@ export function registerToken(server: FastifyInstance, deps: TokenDeps): void {
   server.get('/token', async (request, reply) => {
     const { service, scope } = parseQuery(request.query);
     const credentials = parseBasic(request.headers.authorization);
-    return answer(deps, reply, { credentials, service, scopes: scope });
+    return answer(deps, reply, { credentials, service, scopes: scope, ip: request.ip });
   });
 
   // In a scope of its own, so that an upload that curl calls a form stays a stream.
@@ -60,6 +64,7 @@ export function registerToken(server: FastifyInstance, deps: TokenDeps): void {
         credentials: { username, password },
         service,
         scopes: form.getAll('scope'),
+        ip: request.ip,
       });
     });
     done();
@@ -69,7 +74,7 @@ export function registerToken(server: FastifyInstance, deps: TokenDeps): void {
 const answer = async (
   { access, config }: TokenDeps,
   reply: FastifyReply,
-  { credentials, service, scopes }: TokenRequest,
+  { credentials, service, scopes, ip }: TokenRequest,
 ): Promise<FastifyReply> => {
   if (service !== undefined && service !== config.organisation) {
     throw new OciError(
@@ -83,6 +88,7 @@ const answer = async (
   const { token, expiresInSeconds, issuedAt, granted } = await access.issueToken(
     credentials,
     parseScopes(scopes),
+    addressKey(ip),
   );
   return reply.header('cache-control', 'no-store').send({
     token,

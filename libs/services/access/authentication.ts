@@ -6,7 +6,9 @@ import { isPattern, matchesPattern } from './glob.ts';
 import { isUsername, MAX_PASSWORD, ROBOT_PREFIX } from './input.ts';
 import type { Passwords } from './passwords.ts';
 import { type Action, ANONYMOUS, includesAction, type Principal } from './principal.ts';
+import { type RateLimiter, tooMany } from './rate-limiter.ts';
 import { matchesSecret } from './robot-secret.ts';
+import type { SignInLimits } from './sign-in-limits.ts';
 import { TOKEN_SECONDS, type Tokens, UPLOAD_GRACE_SECONDS } from './tokens.ts';
 
 /** A user name and its password, as sent. */
@@ -28,7 +30,7 @@ export type ChallengeError = 'invalid_token' | 'insufficient_scope';
 export interface Authentication {
   /**
    * Reads an `Authorization` header; none is anonymous.
-   * @throws AccessError INVALID_TOKEN
+   * @throws AccessError INVALID_TOKEN, TOO_MANY if the account asks too often
    */
   authenticate(authorization: string | undefined): Promise<Principal>;
   /**
@@ -40,10 +42,15 @@ export interface Authentication {
     uploadPrincipalId: string | undefined,
   ): Promise<Principal>;
   /**
-   * Gives a token for what is allowed of the scopes; without credentials an anonymous one.
+   * Gives a token for what is allowed of the scopes; without credentials an anonymous one. Failures are counted by user name
+   * and by the address, as limits count it, that the credentials came from.
    * @throws AccessError BAD_CREDENTIALS, TOO_MANY, INVALID_INPUT
    */
-  issueToken(credentials: Credentials | undefined, scopes: readonly Scope[]): Promise<IssuedToken>;
+  issueToken(
+    credentials: Credentials | undefined,
+    scopes: readonly Scope[],
+    address?: string,
+  ): Promise<IssuedToken>;
   /** Gives the `WWW-Authenticate` header of a 401 (Docker token authentication, RFC 6750 §3). */
   challenge(scopes?: readonly Scope[], error?: ChallengeError): string;
 }
@@ -55,6 +62,8 @@ type AuthenticationDeps = {
   readonly clock: () => Date;
   readonly organisation: string;
   readonly publicUrl: string;
+  readonly accountLimit: RateLimiter;
+  readonly signInLimits: SignInLimits;
 };
 
 type PolicyRow = { readonly pattern: string; readonly actions: readonly string[] };
@@ -82,7 +91,7 @@ const READ_PUBLIC: Statement = {
 
 /** Makes the {@link Authentication} of an organisation. */
 export function createAuthentication(deps: AuthenticationDeps): Authentication {
-  const { database, tokens, clock, organisation, publicUrl } = deps;
+  const { database, tokens, clock, organisation, publicUrl, accountLimit } = deps;
   const realm = `${publicUrl.replace(/\/+$/, '')}/token`;
 
   const read = async (authorization: string | undefined, graceSeconds: number): Promise<Principal> => {
@@ -91,7 +100,10 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
     if (token === undefined) {
       throw new AccessError('INVALID_TOKEN', 'Only bearer tokens are taken here: get one from /token.');
     }
-    return tokens.verify(token, clock(), graceSeconds);
+    const principal = await tokens.verify(token, clock(), graceSeconds);
+    const waitMs = principal.id === undefined ? 0 : accountLimit.take(principal.id);
+    if (waitMs > 0) throw tooMany('This account', waitMs);
+    return principal;
   };
 
   return {
@@ -104,8 +116,9 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
       throw new AccessError('INVALID_TOKEN', 'The token has ended: sign in again.');
     },
 
-    async issueToken(credentials, scopes) {
-      const principal = credentials === undefined ? { id: undefined } : await signIn(deps, credentials);
+    async issueToken(credentials, scopes, address = '') {
+      const principal =
+        credentials === undefined ? { id: undefined } : await signIn(deps, credentials, address);
       const granted = await grant(database, principal.id, scopes);
       const issuedAt = clock();
       const token = await tokens.sign({ ...principal, scopes: granted }, issuedAt);
@@ -137,18 +150,24 @@ type SignInRow = {
 };
 
 const signIn = async (
-  { database, passwords, clock }: AuthenticationDeps,
+  { database, passwords, clock, signInLimits }: AuthenticationDeps,
   { username, password }: Credentials,
+  address: string,
 ): Promise<{ id: string; generation: number }> => {
   const refused = new AccessError('BAD_CREDENTIALS', 'The user name or the password is wrong.');
   if (!isUsername(username) || password.length > MAX_PASSWORD) throw refused;
+  signInLimits.requireRoom({ username, address });
   const [account] = await database.query<SignInRow>(READ_ACCOUNT, [username, clock()]);
   const isRobot = account === undefined ? username.startsWith(ROBOT_PREFIX) : account.kind === 'robot';
   // The password is checked first: a disabled account takes as long as any other, and so does one that is not there.
   const matches = isRobot
     ? matchesSecret(password, account?.secretHash ?? undefined)
     : await passwords.matches(password, account?.passwordHash ?? undefined);
-  if (account === undefined || !matches || !account.active) throw refused;
+  if (account === undefined || !matches || !account.active) {
+    signInLimits.failed({ username, address });
+    throw refused;
+  }
+  signInLimits.succeeded({ username, address });
   return { id: account.id, generation: account.generation };
 };
 

@@ -20,7 +20,10 @@ export type AccessErrorCode =
   | 'LIMIT_REACHED';
 
 /** What an {@link AccessError} carries beside code and message. */
-export type AccessErrorOptions = ErrorOptions & { readonly scopes?: readonly Scope[] };
+export type AccessErrorOptions = ErrorOptions & {
+  readonly scopes?: readonly Scope[];
+  readonly retryAfterSeconds?: number;
+};
 
 /** A refusal by the access service; `message` is meant for whoever asked and never holds a secret. */
 export class AccessError extends Error {
@@ -28,10 +31,14 @@ export class AccessError extends Error {
   readonly code: AccessErrorCode;
   /** What a token would have to cover: for the challenge of a 401. */
   readonly scopes: readonly Scope[];
+  /** When to try again, where that is known. */
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(code: AccessErrorCode, message: string, { scopes = [], ...options }: AccessErrorOptions = {}) {
-    super(message, options);
+  constructor(code: AccessErrorCode, message: string, options: AccessErrorOptions = {}) {
+    const { scopes = [], retryAfterSeconds, ...cause } = options;
+    super(message, cause);
     this.code = code;
     this.scopes = scopes;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }

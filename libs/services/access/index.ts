@@ -1,4 +1,4 @@
-export { type Access, type AccessDeps, createAccess } from './access.ts';
+export { type Access, type AccessDeps, type AccessLimits, createAccess } from './access.ts';
 export type { Account, AccountKind } from './account-rows.ts';
 export type { Accounts, NewAccount } from './accounts.ts';
 export type { Page } from './input.ts';
@@ -18,3 +18,4 @@ export {
 export type { Namespaces, NamespaceRule, Visibility } from './namespaces.ts';
 export { type Action, isAction, type Policy, type Principal } from './principal.ts';
 export type { NewRobot, Robots, RobotSecret } from './robots.ts';
+export { createRateLimiter, type Rate, type RateLimiter, tooMany } from './rate-limiter.ts';

@@ -46,11 +46,22 @@ async function openContext(services: GraphqlServices, request: FastifyRequest): 
 /** Status and headers where nothing is executed, since it is not known who asks. */
 function httpOf({ access }: GraphqlServices, { error, code }: { error: unknown; code: unknown }): object {
   if (!(error instanceof AccessError)) return { status: code === 'UNAVAILABLE' ? 503 : 500 };
+  if (error.code === 'TOO_MANY') {
+    return { status: 429, headers: new HeaderMap([['retry-after', retryAfter(error)]]) };
+  }
   const challenge = access.challenge(error.scopes, 'invalid_token');
   return { status: 401, headers: new HeaderMap([['www-authenticate', challenge]]) };
 }
 
+function retryAfter({ retryAfterSeconds = 5 }: AccessError): string {
+  return retryAfterSeconds.toString();
+}
+
 function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error instanceof AccessError && error.code === 'TOO_MANY') {
+    const answer = encodeErrors('TOO_MANY_REQUESTS', error.message);
+    return reply.code(429).header('retry-after', retryAfter(error)).send(answer);
+  }
   const status = error.statusCode ?? 500;
   if (status >= 400 && status < 500) {
     const code: ApiErrorCode = status === 413 ? 'PAYLOAD_TOO_LARGE' : 'BAD_REQUEST';
