@@ -19,7 +19,7 @@ export class ConfigError extends Error {
 }
 
 /** How often, on average, is not too often: requests by account and by address, for two routes apart. */
-export interface RateLimits extends AccessLimits {
+interface RateLimits extends AccessLimits {
   readonly address: Rate;
   readonly graphql: Rate;
   readonly token: Rate;

@@ -101,6 +101,7 @@ test('an account that asks too often is refused wherever it asks from, and other
   expect(refused.headers.has('retry-after')).toBe(true);
   const request = { ...GRAPHQL, headers: { ...GRAPHQL.headers, ...publisher.headers } };
   expect((await ask('/graphql', '192.0.2.200', request)).status).toBe(429);
+  expect((await ask('/log/private/tile/0/000', '192.0.2.202', publisher)).status).toBe(429);
   expect((await ask('/v2/', '192.0.2.201', await tokenOf(gateway.reader))).status).toBe(200);
 });
 

@@ -44,7 +44,7 @@ const isOperator = async (access: Access, authorization: string | undefined): Pr
     await access.requireOperator(await access.authenticate(authorization));
     return true;
   } catch (error) {
-    if (error instanceof AccessError) return false;
+    if (error instanceof AccessError && error.code !== 'TOO_MANY') return false;
     throw error;
   }
 };

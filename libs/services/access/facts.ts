@@ -2,7 +2,7 @@ import { type Queryable, shareLookups, type Statement } from '@dockchains/databa
 
 import type { Facts } from './decide.ts';
 import { isPattern } from './glob.ts';
-import type { Policy } from './principal.ts';
+import { isAction, type Policy } from './principal.ts';
 
 /** What {@link FACTS_COLUMNS} give of one principal and one repository. */
 export type FactsRow = {
@@ -68,7 +68,20 @@ export function readFacts(row: FactsRow, now: Date): Facts {
   return { active, generation: generation ?? 0, visibility, policies: policies.map(readPolicy) };
 }
 
+// What a text says never changes: it is read once, however many decisions meet it.
+const MAX_READ = 4_000;
+const read = new Map<string, Policy>();
+
 const readPolicy = (text: string): Policy => {
+  const known = read.get(text);
+  if (known !== undefined) return known;
   const space = text.indexOf(' ');
-  return { pattern: text.slice(0, space), actions: text.slice(space + 1).split(',') as Policy['actions'] };
+  const actions = text
+    .slice(space + 1)
+    .split(',')
+    .filter(isAction);
+  const policy = { pattern: text.slice(0, space), actions };
+  if (read.size >= MAX_READ) read.clear();
+  read.set(text, policy);
+  return policy;
 };

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { createRateLimiter, type Rate, tooMany } from './rate-limiter.ts';
 
 /** Who tries to sign in, and from where; the address as limits count it. */
-export type SignIn = { readonly username: string; readonly address: string };
+type SignIn = { readonly username: string; readonly address: string };
 
 /** Slows down whoever guesses passwords. Names that no account has are counted like all others. */
 export interface SignInLimits {
