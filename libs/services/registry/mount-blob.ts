@@ -1,8 +1,9 @@
-import type { Queryable, Statement } from '@dockchains/database';
-import type { Digest, RepositoryName } from '@dockchains/oci';
+import type { Statement } from '@dockchains/database';
+import type { RepositoryName } from '@dockchains/oci';
 
 import type { RegistryDeps } from './deps.ts';
 import type { BlobRequest } from './get-blob.ts';
+import { IS_READABLE } from './readable.ts';
 import { ensureRepository, getVisibility } from './repositories.ts';
 import { transact } from './transact.ts';
 
@@ -17,7 +18,7 @@ const MAX_SOURCES = 64;
 const LIST_SOURCES: Statement = {
   name: 'registry_list_blob_sources',
   text: `SELECT r.name FROM repository_blob l JOIN repository r ON r.id = l.repository_id
-         WHERE l.digest = $1 ORDER BY r.name LIMIT ${MAX_SOURCES}`,
+         WHERE ${IS_READABLE} AND l.digest = $3 ORDER BY r.name LIMIT ${MAX_SOURCES}`,
 };
 // The source's link is locked, so that it is not taken away before the new one is there.
 const LOCK_SOURCE: Statement = {
@@ -39,8 +40,7 @@ export async function mountBlob(deps: RegistryDeps, request: MountRequest): Prom
   const { principal, repository, digest } = request;
   await deps.access.require(principal, 'push', repository);
   deps.ledger.requireWritable();
-  for (const source of await listSources(deps.database, request)) {
-    if (!(await deps.access.allowed(principal, 'pull', source))) continue;
+  for (const source of await listSources(deps, request)) {
     const visibility = await getVisibility(deps, repository);
     const linked = await transact(deps.database, async (transaction) => {
       const locked = await transaction.query(LOCK_SOURCE, [source, digest]);
@@ -54,11 +54,13 @@ export async function mountBlob(deps: RegistryDeps, request: MountRequest): Prom
   return false;
 }
 
+/** Gives the repositories that the caller may pull: what is hidden costs no statement more than what is not there. */
 async function listSources(
-  database: Queryable,
-  { from, digest }: { from?: RepositoryName; digest: Digest },
-): Promise<RepositoryName[]> {
-  if (from !== undefined) return [from];
-  const rows = await database.query<{ name: RepositoryName }>(LIST_SOURCES, [digest]);
+  { access, database }: RegistryDeps,
+  { principal, from, digest }: MountRequest,
+): Promise<readonly RepositoryName[]> {
+  if (from !== undefined) return (await access.allowed(principal, 'pull', from)) ? [from] : [];
+  const { policies, scopes } = await access.findReadable(principal);
+  const rows = await database.query<{ name: RepositoryName }>(LIST_SOURCES, [policies, scopes, digest]);
   return rows.map(({ name }) => name);
 }
