@@ -14,6 +14,8 @@ export type Readable = {
    */
   readonly policies: readonly string[];
   readonly scopes: readonly string[];
+  /** Whether that is every repository there can be: by a policy on `**` and a scope of it. */
+  readonly everything: boolean;
 };
 
 /** What a principal may do to one repository, as of one moment: for who asks about several actions at once. */
@@ -107,16 +109,19 @@ export function createDecisions(database: Database, clock: () => Date): Decision
 
     async findReadable(principal) {
       const { id, scopes } = principal;
-      if (id === undefined) return { policies: [], scopes: [] };
+      if (id === undefined) return { policies: [], scopes: [], everything: false };
       const { policies } = await getCurrent(principal);
       const granting = policies.filter(({ actions }) => includesAction(actions, 'pull'));
       const catalog = scopes.some(({ type, name }) => type === 'registry' && name === 'catalog');
       const named = scopes.filter(
         ({ type, actions }) => type === 'repository' && includesAction(actions, 'pull'),
       );
+      const patterns = granting.map(({ pattern }) => pattern);
+      const names = catalog ? [EVERYTHING] : named.map(({ name }) => name);
       return {
-        policies: expressions(granting.map(({ pattern }) => pattern)),
-        scopes: expressions(catalog ? [EVERYTHING] : named.map(({ name }) => name)),
+        policies: expressions(patterns),
+        scopes: expressions(names),
+        everything: patterns.includes(EVERYTHING) && names.includes(EVERYTHING),
       };
     },
   };

@@ -20,6 +20,8 @@ export interface LedgerDeps {
   readonly keysDirectory: string;
   readonly origin: Origin;
   readonly signer: NoteSigner;
+  /** The organisation's sealing key, 32 bytes, where records are sealed; without it they stand in the clear. */
+  readonly sealingKey?: Uint8Array;
   readonly clock: () => Date;
   /** At most one checkpoint in this time, in milliseconds. */
   readonly checkpointIntervalMs: number;

@@ -6,4 +6,4 @@ export { openLedger } from './ledger.ts';
 export type { Ledger, LedgerStatus } from './ledger.ts';
 export { gatherLedgers } from './ledgers.ts';
 export type { LedgerName, Ledgers } from './ledgers.ts';
-export type { FoundEntry, IndexedEntry } from './reads.ts';
+export type { FoundEntry, IndexedEntry, Shown } from './reads.ts';

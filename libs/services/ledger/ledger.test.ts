@@ -47,6 +47,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
+const NOTHING = { policies: [], scopes: [], everything: false };
+
 const record = (tag: string): LedgerRecord => ({
   kind: 'tag-set',
   organisation: 'acme.example',
@@ -114,7 +116,7 @@ describe('the commit protocol', () => {
     await append(ledger, 600);
     await published(ledger, 600n);
     expect(await checkTree(ledger)).toBe(600n);
-    const entries = await ledger.readEntries(0n, 1000);
+    const entries = await ledger.readEntries(0n, 1000, NOTHING);
     expect(entries.map(({ index }) => index)).toEqual(
       Array.from({ length: 600 }, (_, index) => BigInt(index)),
     );
@@ -124,7 +126,7 @@ describe('the commit protocol', () => {
     const ledger = await open();
     const ids = await append(ledger, 50);
     await published(ledger, 50n);
-    expect((await ledger.readEntries(0n, 50)).map(({ recordId }) => recordId)).toEqual(ids);
+    expect((await ledger.readEntries(0n, 50, NOTHING)).map(({ recordId }) => recordId)).toEqual(ids);
   });
 
   test('forgets records whose transaction rolled back', async () => {
@@ -288,7 +290,7 @@ describe('a database that was put back', () => {
     const again = await open();
     await append(again, 1);
     await published(again, 9n);
-    const entries = await again.readEntries(5n, 10);
+    const entries = await again.readEntries(5n, 10, NOTHING);
     expect(entries.slice(0, 3).map(({ recordId }) => recordId)).toEqual(ids);
     expect(await checkTree(again)).toBe(9n);
   });

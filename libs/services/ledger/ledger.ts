@@ -1,3 +1,4 @@
+import type { Readable } from '@dockchains/access';
 import type { Transaction } from '@dockchains/database';
 import type { LedgerRecord } from '@dockchains/records';
 import { encodeVerifierKey, type Origin, type TileId } from '@dockchains/tlog';
@@ -8,7 +9,15 @@ import { beginLedger } from './begin.ts';
 import type { LedgerContext, LedgerDeps } from './context.ts';
 import { LedgerError } from './errors.ts';
 import { findPublishedHead, type KeptHead } from './heads.ts';
-import { findEntries, proveEntry, readEntries, type FoundEntry, type IndexedEntry } from './reads.ts';
+import {
+  findEntries,
+  proveEntry,
+  readEntries,
+  type FoundEntry,
+  type IndexedEntry,
+  type Shown,
+} from './reads.ts';
+import { createSealedReader, type SealedReader } from './sealed/read-sealed.ts';
 import { Sequencer } from './sequencer.ts';
 import { readBundle, readTile, type TileCache } from './tiles.ts';
 
@@ -56,12 +65,19 @@ export interface Ledger {
   publishedSize(): Promise<bigint>;
   readTile(tile: TileId): Promise<Uint8Array | undefined>;
   readBundle(bundle: { index: bigint; width: number }): Promise<Uint8Array | undefined>;
+  /** For those whose right to it was asked for already; a sealed entry comes as it is. */
   findEntry(recordId: string): Promise<FoundEntry | undefined>;
-  /** The entries of those records that there are, by record id. */
-  findEntries(recordIds: readonly string[]): Promise<ReadonlyMap<string, FoundEntry>>;
-  /** Up to `limit` published entries from `start` on. */
-  readEntries(start: bigint, limit: number): Promise<IndexedEntry[]>;
-  /** A C2SP tlog-proof with the entry in its `extra` line; undefined while the entry is not published. */
+  /** The entries of those records that there are, by record id: in a ledger of sealed records, those that may be read. */
+  findEntries(
+    recordIds: readonly string[],
+    readable: Readable,
+  ): Promise<ReadonlyMap<string, Shown<FoundEntry>>>;
+  /** Up to `limit` published entries from `start` on: in a ledger of sealed records, of those that may be read. */
+  readEntries(start: bigint, limit: number, readable: Readable): Promise<Shown<IndexedEntry>[]>;
+  /**
+   * A C2SP tlog-proof with the entry, or the disclosure of a sealed one, in its `extra` line; undefined while the entry is
+   * not published. The caller has asked for the right to it.
+   */
   prove(index: bigint): Promise<string | undefined>;
   status(): Promise<LedgerStatus>;
   /** Finishes the step under way and lets another gateway sequence. */
@@ -82,6 +98,8 @@ export async function openLedger(deps: LedgerDeps): Promise<Ledger> {
   });
   const sequencer = new Sequencer(context);
   await sequencer.start();
+
+  const reader = openReader(context);
 
   // What was shown once is never taken back, also while a database put back to an earlier state is not yet recovered.
   let newest: KeptHead | undefined;
@@ -113,9 +131,9 @@ export async function openLedger(deps: LedgerDeps): Promise<Ledger> {
     readTile: (tile) => readTile(context, cache, tile),
     readBundle: (bundle) => readBundle(context, cache, bundle),
     findEntry: async (recordId) => (await findEntries(context, [recordId])).get(recordId),
-    findEntries: (recordIds) => findEntries(context, recordIds),
-    readEntries: (start, limit) => readEntries(context, start, limit),
-    prove: (index) => proveEntry(context, cache, index),
+    findEntries: (recordIds, readable) => reader.findEntries(recordIds, readable),
+    readEntries: (start, limit, readable) => reader.readEntries(start, limit, readable),
+    prove: (index) => proveEntry(context, { cache, disclose: (entry) => reader.disclose(entry) }, index),
 
     async status() {
       const [row] = await deps.database.query<{
@@ -138,6 +156,22 @@ export async function openLedger(deps: LedgerDeps): Promise<Ledger> {
     },
 
     close: () => sequencer.stop(),
+  };
+}
+
+function openReader(context: LedgerContext): SealedReader {
+  const { database, ledgerId, sealingKey } = context;
+  if (sealingKey !== undefined) return createSealedReader({ database, ledgerId, sealingKey });
+  return {
+    async findEntries(recordIds) {
+      const found = await findEntries(context, recordIds);
+      return new Map([...found].map(([recordId, entry]) => [recordId, { ...entry, statement: entry.entry }]));
+    },
+    async readEntries(start, limit) {
+      const entries = await readEntries(context, start, limit);
+      return entries.map((entry) => ({ ...entry, statement: entry.entry }));
+    },
+    disclose: ({ entry }) => Promise.resolve(entry),
   };
 }
 

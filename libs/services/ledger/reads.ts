@@ -17,6 +17,9 @@ export interface FoundEntry {
   readonly index: bigint | undefined;
 }
 
+/** An entry with what it says: itself where it is in the clear, else the record that it hides. */
+export type Shown<Entry> = Entry & { readonly statement: Uint8Array };
+
 // One statement, so that an entry on its way from the queue into the log is seen in one of the two.
 const FIND_ENTRIES = {
   name: 'ledger-find-entries',
@@ -59,10 +62,13 @@ export async function readEntries(
   return rows.map((row) => ({ index: row.index, recordId: row.record_id, entry: row.entry }));
 }
 
-/** A C2SP tlog-proof of the entry at `index` under the published checkpoint, the entry in its `extra` line. */
+/** A C2SP tlog-proof of the entry at `index` under the published checkpoint, with what `disclose` makes of the entry in its `extra` line. */
 export async function proveEntry(
   context: LedgerContext,
-  cache: TileCache,
+  {
+    cache,
+    disclose,
+  }: { cache: TileCache; disclose: (entry: IndexedEntry) => Uint8Array | Promise<Uint8Array> },
   index: bigint,
 ): Promise<string | undefined> {
   const head = await findPublishedHead(context.database, context.ledgerId);
@@ -75,5 +81,5 @@ export async function proveEntry(
       throw new Error(`tile ${tile.level}/${tile.index} of a published tree is missing`);
     return bytes;
   });
-  return encodeProofFile({ extra: found.entry, index, hashes, checkpoint: head.note });
+  return encodeProofFile({ extra: await disclose(found), index, hashes, checkpoint: head.note });
 }

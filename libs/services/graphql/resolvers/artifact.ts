@@ -94,10 +94,13 @@ function isHidden(error: unknown): boolean {
 }
 
 /** @throws OciError NAME_INVALID, MANIFEST_INVALID, DIGEST_INVALID; ApiError BAD_USER_INPUT */
-function parseTarget(text: string, { ledger }: GraphqlContext): Target {
+function parseTarget(text: string, { ledgers }: GraphqlContext): Target {
   const { registry, repository, tag, digest } = parseImageReference(text);
   // An origin begins with its organisation, under which our repositories may be named as well.
-  if (registry !== undefined && registry !== ledger.origin.slice(0, ledger.origin.indexOf('/'))) {
+  if (
+    registry !== undefined &&
+    registry !== ledgers.public.origin.slice(0, ledgers.public.origin.indexOf('/'))
+  ) {
     throw new ApiError(
       'BAD_USER_INPUT',
       `This gateway has no repositories of "${registry}": write the reference without it.`,

@@ -5,12 +5,12 @@ import { type Connection, type PageArgs, readConnection } from '../connection.ts
 import type { GraphqlContext, RecordEntry } from '../context.ts';
 import { ApiError } from '../errors.ts';
 
-type LedgerView = Pick<Ledger, 'origin' | 'verifierKey'> & LedgerStatus;
+type LedgerView = Pick<Ledger, 'origin' | 'verifierKey'> & LedgerStatus & { readonly ledger: Ledger };
 
 const END = 2n ** 63n - 1n;
 const INDEX = /^(?:0|[1-9][0-9]{0,18})$/;
 
-/** Resolvers of schema/ledger.graphql. What stands in the public ledger may be read by everybody. */
+/** Resolvers of schema/ledger.graphql. What stands in the public ledger may be read by everybody; of the private one, everybody sees the head. */
 export const ledgerTypes = {
   Query: {
     record: (
@@ -38,18 +38,21 @@ export const ledgerTypes = {
 
     queued: ({ queued }: LedgerView) => Number(queued),
 
-    checkpoint: (_: unknown, __: unknown, { ledger }: GraphqlContext) => ledger.publishedCheckpoint(),
+    checkpoint: ({ ledger }: LedgerView) => ledger.publishedCheckpoint(),
 
     entries: (
-      { origin }: LedgerView,
+      { origin, ledger }: LedgerView,
       args: PageArgs,
-      { ledger }: GraphqlContext,
+      { readable }: GraphqlContext,
     ): Promise<Connection<RecordEntry & { readonly index: bigint }>> =>
       readConnection(args, {
         list: ['entries', origin],
         keyOf: ({ index }) => index.toString(),
-        read: ({ after, limit }) =>
-          ledger.readEntries(after === undefined ? 0n : parseIndex(after) + 1n, limit),
+        read: async ({ after, limit }) => {
+          const start = after === undefined ? 0n : parseIndex(after) + 1n;
+          const entries = await ledger.readEntries(start, limit, await readable());
+          return entries.map((entry) => ({ ledger, ...entry }));
+        },
       }),
   },
 
@@ -62,22 +65,22 @@ export const ledgerTypes = {
       typeof id === 'string' && isRecordId(id) ? ((await records.load(id)) ?? null) : null,
 
     id: ({ recordId }: RecordEntry) => recordId,
-    kind: ({ entry }: RecordEntry) => parseRecord(entry).kind,
-    origin: (_: unknown, __: unknown, { ledger }: GraphqlContext) => ledger.origin,
-    state: async ({ index }: RecordEntry, _: unknown, { publishedSize }: GraphqlContext) => {
+    kind: ({ statement }: RecordEntry) => parseRecord(statement).kind,
+    origin: ({ ledger }: RecordEntry) => ledger.origin,
+    state: async ({ ledger, index }: RecordEntry, _: unknown, { publishedSize }: GraphqlContext) => {
       if (index === undefined) return 'QUEUED';
-      return index < (await publishedSize()) ? 'PUBLISHED' : 'SEQUENCED';
+      return index < (await publishedSize(ledger)) ? 'PUBLISHED' : 'SEQUENCED';
     },
     entry: ({ entry }: RecordEntry) => Buffer.from(entry).toString('base64'),
-    statement: ({ entry }: RecordEntry) => Buffer.from(entry).toString('utf8'),
-    proof: ({ index }: RecordEntry, _: unknown, { ledger }: GraphqlContext) =>
-      index === undefined ? null : ledger.prove(index),
+    statement: ({ statement }: RecordEntry) => Buffer.from(statement).toString('utf8'),
+    proof: ({ ledger, index }: RecordEntry) => (index === undefined ? null : ledger.prove(index)),
   },
 };
 
-async function findLedger({ ledger }: GraphqlContext, origin: unknown): Promise<LedgerView | null> {
-  if (origin !== ledger.origin) return null;
-  return { origin: ledger.origin, verifierKey: ledger.verifierKey, ...(await ledger.status()) };
+async function findLedger({ ledgers }: GraphqlContext, origin: unknown): Promise<LedgerView | null> {
+  const ledger = ledgers.all.find((candidate) => candidate.origin === origin);
+  if (ledger === undefined) return null;
+  return { ledger, origin: ledger.origin, verifierKey: ledger.verifierKey, ...(await ledger.status()) };
 }
 
 function parseIndex(text: string): bigint {

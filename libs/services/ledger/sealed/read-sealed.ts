@@ -1,0 +1,142 @@
+import type { Readable } from '@dockchains/access';
+import type { Database, Statement } from '@dockchains/database';
+import { openWithKey } from '@dockchains/escrow';
+import { encodeDisclosure, isSealedEntry, openRecord, type ScopeKey } from '@dockchains/records';
+import { LRUCache } from 'lru-cache';
+
+import type { FoundEntry, IndexedEntry, Shown } from '../reads.ts';
+
+/** Reads a ledger of sealed records for those who may see them; what they may not is left out before any limit. */
+export interface SealedReader {
+  /** The entries of those records that there are and that may be seen, by record id. */
+  findEntries(
+    recordIds: readonly string[],
+    readable: Readable,
+  ): Promise<ReadonlyMap<string, Shown<FoundEntry>>>;
+  /** Up to `limit` published entries from `start` on, of those that may be seen. */
+  readEntries(start: bigint, limit: number, readable: Readable): Promise<Shown<IndexedEntry>[]>;
+  /** What stands in the extra line of an entry's proof: its disclosure where it is sealed, else itself. */
+  disclose(entry: IndexedEntry): Promise<Uint8Array>;
+}
+
+/** What the reader stands on: `sealingKey` is the organisation's, 32 bytes. */
+export type SealedReaderDeps = {
+  readonly database: Database;
+  readonly ledgerId: number;
+  readonly sealingKey: Uint8Array;
+};
+
+type SealedRow = {
+  record_id: string;
+  entry: Buffer;
+  /** Undefined in a statement that does not ask for it. */
+  index: bigint | null;
+  body: Buffer | null;
+  scope_id: string | null;
+  label: Buffer | null;
+  r_point: Buffer | null;
+};
+
+const COLUMNS = 'e.record_id, e.entry, e.index, s.body, c.scope_id, c.label, c.r_point';
+const JOINS = `LEFT JOIN sealed_record s ON s.ledger_id = $1 AND s.record_id = e.record_id
+         LEFT JOIN scope c ON c.scope_id = s.scope_id`;
+// A scope's own records are in the clear and name no repository: they are for operators. A public repository opens none of
+// its earlier, sealed records: those are for whoever has a policy.
+const IS_VISIBLE = `(CASE WHEN s.record_id IS NULL OR c.open_record_id = s.record_id THEN $3::boolean
+          ELSE c.repository ~ ANY($4::text[]) AND c.repository ~ ANY($5::text[]) END)`;
+
+// One statement, so that an entry on its way from the queue into the log is seen in one of the two.
+const FIND: Statement = {
+  name: 'ledger-find-sealed-entries',
+  text: `SELECT ${COLUMNS} FROM (
+           SELECT r.record_id, l.entry, l.index FROM ledger_record r
+             JOIN ledger_entry l ON l.ledger_id = r.ledger_id AND l.index = r.index
+            WHERE r.ledger_id = $1 AND r.record_id = ANY($2::text[])
+           UNION ALL
+           SELECT q.record_id, q.entry, NULL FROM ledger_queue q
+            WHERE q.ledger_id = $1 AND q.record_id = ANY($2::text[])
+         ) AS e ${JOINS}
+         WHERE ${IS_VISIBLE}`,
+};
+const READ: Statement = {
+  name: 'ledger-read-sealed-entries',
+  text: `SELECT ${COLUMNS} FROM ledger_entry e ${JOINS}
+         WHERE e.ledger_id = $1 AND e.index >= $2 AND ${IS_VISIBLE}
+           AND e.index < (SELECT size FROM published_checkpoint WHERE ledger_id = $1)
+         ORDER BY e.index LIMIT $6`,
+};
+const FIND_BODY: Statement = {
+  name: 'ledger-find-sealed-body',
+  text: `SELECT s.body, c.scope_id, c.label, c.r_point FROM sealed_record s JOIN scope c ON c.scope_id = s.scope_id
+         WHERE s.ledger_id = $1 AND s.record_id = $2`,
+};
+
+const MAX_OPENED_SCOPES = 1000;
+
+/** Makes the reader of a private ledger. */
+export function createSealedReader({ database, ledgerId, sealingKey }: SealedReaderDeps): SealedReader {
+  // What opens a scope never changes, and costs a multiplication in the group.
+  const opened = new LRUCache<string, ScopeKey>({ max: MAX_OPENED_SCOPES });
+  const keyOf = (scopeId: string, { label, R }: { label: Uint8Array; R: Uint8Array }): ScopeKey => {
+    const known = opened.get(scopeId);
+    if (known !== undefined) return known;
+    const key = { scopeId, label, R, D: openWithKey(sealingKey, R) };
+    opened.set(scopeId, key);
+    return key;
+  };
+
+  /** Opens a row; undefined if its body is not there, which an audit finds. */
+  const open = ({
+    entry,
+    body,
+    scope_id: scopeId,
+    label,
+    r_point: R,
+  }: Omit<SealedRow, 'index' | 'record_id'>) =>
+    body === null || scopeId === null || label === null || R === null
+      ? undefined
+      : { ...openRecord({ ...keyOf(scopeId, { label, R }), entry, body }), label };
+
+  const show = (row: SealedRow): Uint8Array | undefined =>
+    isSealedEntry(row.entry) ? open(row)?.m : row.entry;
+
+  return {
+    async findEntries(recordIds, readable) {
+      const rows = await database.query<SealedRow>(FIND, [ledgerId, recordIds, ...parametersOf(readable)]);
+      const found = new Map<string, Shown<FoundEntry>>();
+      for (const row of rows) {
+        const statement = show(row);
+        const { entry, index } = row;
+        if (statement !== undefined)
+          found.set(row.record_id, { entry, index: index ?? undefined, statement });
+      }
+      return found;
+    },
+
+    async readEntries(start, limit, readable) {
+      const rows = await database.query<SealedRow & { index: bigint }>(READ, [
+        ledgerId,
+        start,
+        ...parametersOf(readable),
+        limit,
+      ]);
+      return rows.flatMap((row) => {
+        const statement = show(row);
+        const { index, record_id: recordId, entry } = row;
+        return statement === undefined ? [] : [{ index, recordId, entry, statement }];
+      });
+    },
+
+    async disclose({ entry, recordId }) {
+      if (!isSealedEntry(entry)) return entry;
+      const [row] = await database.query<Omit<SealedRow, 'entry'>>(FIND_BODY, [ledgerId, recordId]);
+      const record = row === undefined ? undefined : open({ ...row, entry: Buffer.from(entry) });
+      if (record === undefined) throw new Error(`the body of the sealed record ${recordId} is missing`);
+      return encodeDisclosure({ ...record, entry });
+    },
+  };
+}
+
+function parametersOf({ everything, policies, scopes }: Readable): (boolean | readonly string[])[] {
+  return [everything, policies, scopes];
+}
