@@ -15,6 +15,7 @@ test.each([
   { ip: '::1', key: '0:0:0:0::/64' },
   { ip: 'fe80::1%eth0', key: 'fe80:0:0:0::/64' },
   { ip: 'unknown', key: 'unknown' },
+  { ip: undefined, key: '' },
   { ip: 'x'.repeat(100), key: 'x'.repeat(64) },
 ])('$ip counts as $key', ({ ip, key }) => {
   expect(addressKey(ip)).toBe(key);

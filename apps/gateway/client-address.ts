@@ -8,7 +8,8 @@ const NETWORK_GROUPS = 4;
  * Gives what limits count as one address: an IPv4 address, also one written in IPv6, or the /64 network of an IPv6 one, of
  * which one client has all.
  */
-export function addressKey(ip: string): string {
+export function addressKey(ip: string | undefined): string {
+  if (ip === undefined) return ''; // the client has gone meanwhile
   if (!isIPv6(ip)) return ip.slice(0, MAX_CHARACTERS); // what a trusted proxy wrote may be anything
   const mapped = MAPPED.exec(ip)?.[1];
   if (mapped !== undefined) return mapped;
