@@ -15,7 +15,8 @@ import { createNoteSigner, encodePolicy, NO_QUORUM, type NoteSigner, parseOrigin
 const NAMES: readonly LedgerName[] = ['public', 'private'];
 
 /** What all ledgers of an organisation have in common. */
-export type CommonDeps = Omit<LedgerDeps, 'origin' | 'signer'> & {
+export type CommonDeps = Omit<LedgerDeps, 'origin' | 'signer' | 'replay'> & {
+  readonly replayOf: (name: LedgerName) => LedgerDeps['replay'];
   readonly organisation: string;
   /** Where clients reach the gateway, without a slash at the end. */
   readonly publicUrl: string;
@@ -51,11 +52,14 @@ export async function openLogSigners({
 
 /** Opens both ledgers. @throws LedgerError FROZEN if keys, database and tile store do not belong together */
 export async function openLedgers(
-  { organisation, ...deps }: CommonDeps,
+  { organisation, replayOf, ...deps }: CommonDeps,
   signers: LogSigners,
 ): Promise<Ledgers> {
   const open = (name: LedgerName) =>
-    openLedger({ ...deps, origin: parseOrigin(`${organisation}/ledger/${name}`), signer: signers[name] });
+    openLedger({
+      ...{ ...deps, replay: replayOf(name) },
+      ...{ origin: parseOrigin(`${organisation}/ledger/${name}`), signer: signers[name] },
+    });
   const opened = await open('public');
   try {
     return gatherLedgers({ public: opened, private: await open('private') });

@@ -48,7 +48,10 @@ export async function openServices(
     });
     const common = { database, tiles, keysDirectory, clock, checkpointIntervalMs, log };
     const ledgers = await openLedgers(
-      { ...common, organisation, publicUrl, replay: openReplay(blobs), ...observer },
+      {
+        ...{ ...common, organisation, publicUrl, ...observer },
+        replayOf: (name) => openReplay(blobs, name),
+      },
       signers,
     );
     const stores = { database, blobs, access, ledgers };

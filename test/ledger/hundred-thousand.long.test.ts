@@ -110,7 +110,8 @@ const growTo = async (size: number): Promise<number> => {
     const records = Array.from({ length: Math.min(PER_TRANSACTION, size - number) }, (_, n) =>
       record(number + n),
     );
-    await database.transaction((transaction) => ledger.append(transaction, records));
+    const prepared = await ledger.prepare({ id: 1, name: 'public/appended' }, records);
+    await database.transaction((transaction) => ledger.append(transaction, prepared));
   }
   await awaitPublished(gateway.databaseUrl);
   return (performance.now() - begun) / 1000 / (size - from);

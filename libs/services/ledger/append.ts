@@ -1,32 +1,39 @@
-import type { Transaction } from '@dockchains/database';
+import type { Parameter, Statement, Transaction } from '@dockchains/database';
 import { encodeRecord, type LedgerRecord, type RecordId } from '@dockchains/records';
 import { hashLeaf } from '@dockchains/tlog';
 
-/** A record as it stands in the queue: it gets its index later, its bytes are fixed. */
-export interface Appended {
+/** A record in its final bytes, to be queued: it gets its index later. */
+export interface PreparedEntry {
   readonly recordId: RecordId;
+  /** At most 65,535 bytes. */
+  readonly entry: Uint8Array;
   /** RFC 6962 leaf hash of the entry, 32 bytes. */
   readonly leafHash: Uint8Array;
 }
 
-// ORDER BY makes positions follow the order given: BIGSERIAL defaults are taken as the rows are inserted.
-const ENQUEUE = {
+const ENQUEUE: Statement = {
   name: 'ledger-enqueue',
-  text: `INSERT INTO ledger_queue (ledger_id, record_id, entry)
-         SELECT $1, record_id, entry FROM unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS r (record_id, entry, n)
-         ORDER BY n`,
+  text: 'SELECT ledger_enqueue($1, $2, $3::text[], $4::bytea[], $5::bytea[])',
 };
 
-/** Queues records in the caller's transaction: they are acknowledged exactly if it commits. */
+/** Gives records their final bytes. @throws RecordError TOO_LARGE, BAD_RECORD */
+export function prepareEntries(records: readonly LedgerRecord[]): PreparedEntry[] {
+  return records.map((record) => {
+    const entry = encodeRecord(record);
+    return { recordId: record.recordId, entry, leafHash: hashLeaf(entry) };
+  });
+}
+
+/** The parameters of the SQL function `ledger_enqueue`, in its order. */
+export function queueParameters(ledgerId: number, prepared: readonly PreparedEntry[]): Parameter[] {
+  return [ledgerId, null, prepared.map(({ recordId }) => recordId), prepared.map(({ entry }) => entry), null];
+}
+
+/** Queues entries in the caller's transaction: they are acknowledged exactly if it commits. */
 export async function enqueue(
   transaction: Transaction,
   ledgerId: number,
-  records: readonly LedgerRecord[],
-): Promise<Appended[]> {
-  const entries = records.map(encodeRecord);
-  await transaction.query(ENQUEUE, [ledgerId, records.map((record) => record.recordId), entries]);
-  return records.map((record, position) => ({
-    recordId: record.recordId,
-    leafHash: hashLeaf(entries[position] ?? new Uint8Array()),
-  }));
+  prepared: readonly PreparedEntry[],
+): Promise<void> {
+  await transaction.query(ENQUEUE, queueParameters(ledgerId, prepared));
 }

@@ -1,4 +1,4 @@
-export type { Appended } from './append.ts';
+export type { PreparedEntry } from './append.ts';
 export type { Batch, CommitStep, LedgerDeps, LedgerLog } from './context.ts';
 export { LedgerError } from './errors.ts';
 export type { LedgerErrorCode } from './errors.ts';

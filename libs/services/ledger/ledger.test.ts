@@ -83,9 +83,12 @@ const open = async (onStep?: (step: CommitStep) => Promise<void> | void): Promis
   return ledger;
 };
 
+const REPOSITORY = { id: 1, name: 'public/app' };
+
 const append = async (ledger: Ledger, count: number): Promise<string[]> => {
   const records = Array.from({ length: count }, (_, index) => record(`t${index}`));
-  await database.transaction((transaction) => ledger.append(transaction, records));
+  const prepared = await ledger.prepare(REPOSITORY, records);
+  await database.transaction((transaction) => ledger.append(transaction, prepared));
   ledger.wake();
   return records.map(({ recordId }) => recordId);
 };
@@ -131,9 +134,10 @@ describe('the commit protocol', () => {
 
   test('forgets records whose transaction rolled back', async () => {
     const ledger = await open();
+    const prepared = await ledger.prepare(REPOSITORY, [record('lost')]);
     await expect(
       database.transaction(async (transaction) => {
-        await ledger.append(transaction, [record('lost')]);
+        await ledger.append(transaction, prepared);
         throw new Error('rolled back');
       }),
     ).rejects.toThrow('rolled back');

@@ -1,10 +1,10 @@
 import type { Readable } from '@dockchains/access';
-import type { Transaction } from '@dockchains/database';
+import type { Parameter, Transaction } from '@dockchains/database';
 import type { LedgerRecord } from '@dockchains/records';
 import { encodeVerifierKey, type Origin, type TileId } from '@dockchains/tlog';
 import { LRUCache } from 'lru-cache';
 
-import { enqueue, type Appended } from './append.ts';
+import { enqueue, prepareEntries, type PreparedEntry, queueParameters } from './append.ts';
 import { beginLedger } from './begin.ts';
 import type { LedgerContext, LedgerDeps } from './context.ts';
 import { LedgerError } from './errors.ts';
@@ -50,10 +50,17 @@ export interface Ledger {
   /** The log's C2SP verifier key. */
   readonly verifierKey: string;
   /**
-   * Queues records in the caller's transaction; acknowledged exactly if that commits. Call `wake` afterwards.
-   * @throws LedgerError FROZEN, BUSY
+   * Gives records of one repository their final bytes, for `append`. Not within a transaction: it may write in one of its own.
+   * @throws LedgerError FROZEN, BUSY; RecordError TOO_LARGE
    */
-  append(transaction: Transaction, records: readonly LedgerRecord[]): Promise<readonly Appended[]>;
+  prepare(
+    repository: { readonly id: number; readonly name: string },
+    records: readonly LedgerRecord[],
+  ): Promise<readonly PreparedEntry[]>;
+  /** Queues entries in the caller's transaction; acknowledged exactly if that commits. Call `wake` afterwards. */
+  append(transaction: Transaction, prepared: readonly PreparedEntry[]): Promise<void>;
+  /** The parameters of the SQL function `ledger_enqueue`, in its order: for a function that appends as its last step. */
+  queueParameters(prepared: readonly PreparedEntry[]): Parameter[];
   /**
    * Returns if records would be taken now: for whoever is about to take in what could not be recorded.
    * @throws LedgerError FROZEN, BUSY
@@ -115,10 +122,13 @@ export async function openLedger(deps: LedgerDeps): Promise<Ledger> {
     name,
     verifierKey: encodeVerifierKey(deps.signer.verifierKey),
 
-    append(transaction, records) {
-      refuseWrites(sequencer, deps.origin);
-      return enqueue(transaction, context.ledgerId, records);
-    },
+    prepare: (_repository, records) =>
+      new Promise((resolve) => {
+        refuseWrites(sequencer, deps.origin);
+        resolve(prepareEntries(records));
+      }),
+    append: (transaction, prepared) => enqueue(transaction, context.ledgerId, prepared),
+    queueParameters: (prepared) => queueParameters(context.ledgerId, prepared),
     requireWritable: () => {
       refuseWrites(sequencer, deps.origin);
     },

@@ -11,7 +11,7 @@ import { createTestDatabase } from '@dockchains/testing';
 import { createNoteSigner, EMPTY_ROOT, parseOrigin, signCheckpoint } from '@dockchains/tlog';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { enqueue } from './append.ts';
+import { enqueue, prepareEntries } from './append.ts';
 import { beginLedger } from './begin.ts';
 import { signedKey, type Batch, type LedgerContext } from './context.ts';
 import { findSignedHead, publishHead, signBatch } from './heads.ts';
@@ -74,7 +74,7 @@ const record = (): LedgerRecord => ({
 });
 
 const sequence = async (context: LedgerContext, count: number): Promise<Batch> => {
-  await enqueue(context.database, context.ledgerId, Array.from({ length: count }, record));
+  await enqueue(context.database, context.ledgerId, prepareEntries(Array.from({ length: count }, record)));
   const sequenced = await sequenceBatch(context, NOTHING_SEEN);
   if (sequenced === undefined) throw new Error('The queue is empty.');
   return sequenced.batch;

@@ -6,7 +6,7 @@ import { type LedgerRecord, parseRecordId } from '@dockchains/records';
 import { createTestDatabase } from '@dockchains/testing';
 import { expect, test } from 'vitest';
 
-import { enqueue } from './append.ts';
+import { enqueue, prepareEntries } from './append.ts';
 import { ensurePartitions, sequenceBatch } from './sequence.ts';
 
 const PARTITION = 1n << 20n;
@@ -40,7 +40,7 @@ test('a batch crosses from one partition of 2^20 entries into the next', async (
       ['acme.example/ledger/public', size, randomBytes(32), randomBytes(32 * subtrees)],
     );
     const ledgerId = ledger?.id ?? 0;
-    await enqueue(database, ledgerId, Array.from({ length: 6 }, record));
+    await enqueue(database, ledgerId, prepareEntries(Array.from({ length: 6 }, record)));
     await ensurePartitions(database, size);
     const sequenced = await sequenceBatch({ database, ledgerId }, { size: 0n, root: randomBytes(32) });
     expect(sequenced?.batch).toMatchObject({ start: size, end: PARTITION + 3n });

@@ -1,78 +1,106 @@
-import type { Statement } from '@dockchains/database';
-import type { Digest, Tag } from '@dockchains/oci';
+import { immutableTag } from '@dockchains/access';
+import type { Parameter, Statement } from '@dockchains/database';
+import type { Digest, ManifestReference, Tag } from '@dockchains/oci';
 import type { LedgerRecord } from '@dockchains/records';
 
 import type { RegistryDeps } from './deps.ts';
 import type { ManifestRequest } from './get-manifest.ts';
+import { leaseUntil } from './lease.ts';
 import { newRecordId } from './record-id.ts';
-import { findRepository } from './repositories.ts';
-import { transact } from './transact.ts';
-import { manifestUnknown, nameUnknown } from './unknown.ts';
+import { getRepository, type Visibility } from './repositories.ts';
+import { retryConflicts } from './transact.ts';
+import { manifestUnknown } from './unknown.ts';
 
-const LOCK_MANIFEST: Statement = {
-  name: 'registry_lock_manifest_for_delete',
-  text: 'SELECT digest FROM manifest WHERE repository_id = $1 AND digest = $2 FOR UPDATE',
+const FIND_TAG: Statement = {
+  name: 'registry_find_tag_to_delete',
+  text: 'SELECT digest FROM tag WHERE repository_id = $1 AND name = $2',
 };
-const LOCK_TAGS: Statement = {
-  name: 'registry_lock_tags_of_manifest',
-  text: 'SELECT name FROM tag WHERE repository_id = $1 AND digest = $2 ORDER BY name FOR UPDATE',
-};
-const DELETE_TAGS: Statement = {
-  name: 'registry_delete_tags_of_manifest',
-  text: 'DELETE FROM tag WHERE repository_id = $1 AND digest = $2',
-};
-const DELETE_MANIFEST: Statement = {
-  name: 'registry_delete_manifest',
-  text: 'DELETE FROM manifest WHERE repository_id = $1 AND digest = $2',
+const FIND_TAGS: Statement = {
+  name: 'registry_find_tags_to_delete',
+  text: `SELECT ARRAY(SELECT name FROM tag WHERE repository_id = $1 AND digest = $2 ORDER BY name) AS tags
+         FROM manifest WHERE repository_id = $1 AND digest = $2`,
 };
 const DELETE_TAG: Statement = {
   name: 'registry_delete_tag',
-  text: 'DELETE FROM tag WHERE repository_id = $1 AND name = $2 RETURNING digest',
+  text: 'SELECT delete_tag($1, $2, $3, $4, $5, $6, $7, $8, $9::text[], $10::bytea[], $11::bytea[])',
 };
+const DELETE_MANIFEST: Statement = {
+  name: 'registry_delete_manifest',
+  text: `SELECT delete_manifest($1, $2, $3, $4::text[], $5::text[], $6, $7, $8, $9, $10::text[], $11::bytea[],
+           $12::bytea[])`,
+};
+
+/** What is deleted: one tag, or a manifest with all its tags in byte order. */
+interface Doomed {
+  readonly digest: Digest;
+  readonly tags: readonly Tag[];
+}
 
 /**
  * Deletes a tag, or a manifest with all its tags, at once and on the record (distribution-spec, Deleting Manifests and
- * Deleting Tags). A tag's deletion leaves its manifest and that one's other tags.
- * @throws OciError NAME_UNKNOWN, MANIFEST_UNKNOWN; AccessError; LedgerError FROZEN
+ * Deleting Tags). A tag's deletion leaves its manifest and that one's other tags. Immutable tags stay, and what they name.
+ * @throws OciError NAME_UNKNOWN, MANIFEST_UNKNOWN, TOOMANYREQUESTS; AccessError; LedgerError FROZEN, BUSY
  */
 export async function deleteManifest(deps: RegistryDeps, request: ManifestRequest): Promise<void> {
   const { principal, repository, reference } = request;
   await deps.access.require(principal, 'delete', repository);
-  const found = await findRepository(deps.database, repository);
-  if (found === undefined) throw nameUnknown(repository);
-  await transact(deps.database, async (transaction) => {
-    if (reference.kind === 'tag') {
-      const [tag] = await transaction.query<{ digest: Digest }>(DELETE_TAG, [found.id, reference.tag]);
-      if (tag === undefined) throw manifestUnknown(reference);
-      await deps.ledger.append(transaction, [tagDeleted(deps, request, tag.digest, reference.tag)]);
-      return;
-    }
-    const { digest } = reference;
-    // The same order as a push: the manifest, its tags by name, then the queue.
-    const locked = await transaction.query(LOCK_MANIFEST, [found.id, digest]);
-    if (locked.length === 0) throw manifestUnknown(reference);
-    const tags = await transaction.query<{ name: Tag }>(LOCK_TAGS, [found.id, digest]);
-    await transaction.query(DELETE_TAGS, [found.id, digest]);
-    await transaction.query(DELETE_MANIFEST, [found.id, digest]);
-    await deps.ledger.append(transaction, [
-      ...tags.map(({ name }) => tagDeleted(deps, request, digest, name)),
-      { kind: 'manifest-deleted', ...commonOf(deps, request, digest) },
-    ]);
+  await retryConflicts(async () => {
+    const found = await getRepository(deps.database, repository);
+    const doomed = await findDoomed(deps, found.id, reference);
+    const immutable = await deps.access.findImmutableTags(repository);
+    const kept = doomed.tags.find((tag) => immutable.has(tag));
+    if (kept !== undefined) throw immutableTag(repository, kept);
+    await deleteDoomed(deps, request, { ...found, ...doomed });
   });
-  deps.ledger.wake();
 }
 
-function tagDeleted(deps: RegistryDeps, request: ManifestRequest, digest: Digest, tag: Tag): LedgerRecord {
-  return { kind: 'tag-deleted', ...commonOf(deps, request, digest), tag };
+async function findDoomed(
+  { database }: RegistryDeps,
+  repositoryId: number,
+  reference: ManifestReference,
+): Promise<Doomed> {
+  if (reference.kind === 'tag') {
+    const [found] = await database.query<{ digest: Digest }>(FIND_TAG, [repositoryId, reference.tag]);
+    if (found !== undefined) return { digest: found.digest, tags: [reference.tag] };
+  } else {
+    const { digest } = reference;
+    const [found] = await database.query<{ tags: Tag[] }>(FIND_TAGS, [repositoryId, digest]);
+    if (found !== undefined) return { digest, tags: found.tags };
+  }
+  throw manifestUnknown(reference);
 }
 
-function commonOf(deps: RegistryDeps, { principal, repository }: ManifestRequest, digest: Digest) {
-  return {
+/** Deletes what is still as it was found; a serialisation failure says that it is not. */
+async function deleteDoomed(
+  deps: RegistryDeps,
+  { principal, repository, reference }: ManifestRequest,
+  { id, visibility, digest, tags }: Doomed & { id: number; visibility: Visibility },
+): Promise<void> {
+  const ledger = deps.ledgers.of(visibility);
+  const at = deps.clock();
+  const common = (): Omit<Extract<LedgerRecord, { kind: 'manifest-deleted' }>, 'kind'> => ({
     organisation: deps.organisation,
     repository,
     digest,
     recordId: newRecordId(deps.randomBytes),
     ...(principal.id !== undefined && { principal: principal.id }),
-    time: deps.clock().toISOString(),
-  };
+    time: at.toISOString(),
+  });
+  const tagRecords = tags.map((tag): LedgerRecord => ({ kind: 'tag-deleted', ...common(), tag }));
+  const recordIds = tagRecords.map(({ recordId }) => recordId);
+  const append = async (records: readonly LedgerRecord[]): Promise<Parameter[]> =>
+    ledger.queueParameters(await ledger.prepare({ id, name: repository }, records));
+
+  if (reference.kind === 'tag') {
+    await deps.database.query(DELETE_TAG, [
+      ...[id, visibility, reference.tag, digest, recordIds[0] ?? null, at],
+      ...(await append(tagRecords)),
+    ]);
+  } else {
+    await deps.database.query(DELETE_MANIFEST, [
+      ...[id, visibility, digest, tags, recordIds, at, leaseUntil(deps)],
+      ...(await append([...tagRecords, { kind: 'manifest-deleted', ...common() }])),
+    ]);
+  }
+  ledger.wake();
 }

@@ -9,6 +9,7 @@ import type { BlobLookup } from './find-blob.ts';
 import type { ManifestBytes } from './manifest-bytes.ts';
 import type { ManifestLookup } from './find-manifest.ts';
 import type { TagNamesLookup } from './list-tag-names.ts';
+import type { PushLookup } from './push-state.ts';
 
 /** What the registry is made of. */
 export interface RegistryOptions {
@@ -22,6 +23,8 @@ export interface RegistryOptions {
   readonly organisation: string;
   readonly clock: () => Date;
   readonly randomBytes: (bytes: number) => Buffer;
+  /** How long content stays that nothing needs yet, or nothing needs any more; an hour without it. */
+  readonly leaseSeconds?: number;
 }
 
 /** What each operation gets: the options, and the look-ups and the cache that all operations share. */
@@ -30,5 +33,6 @@ export interface RegistryDeps extends RegistryOptions {
   readonly lookUpManifest: ManifestLookup;
   readonly lookUpBlob: BlobLookup;
   readonly lookUpTagNames: TagNamesLookup;
+  readonly readPushState: PushLookup;
   readonly manifestBytes: ManifestBytes;
 }

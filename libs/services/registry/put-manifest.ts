@@ -1,5 +1,4 @@
 import type { Principal } from '@dockchains/access';
-import type { Transaction } from '@dockchains/database';
 import {
   type Digest,
   digestAlgorithm,
@@ -13,14 +12,13 @@ import {
 import type { RecordId } from '@dockchains/records';
 
 import type { RegistryDeps } from './deps.ts';
-import { describeMove, describePublication, type PushFacts } from './push-records.ts';
+import { leaseManifest } from './lease-manifest.ts';
+import type { PushFacts } from './push-records.ts';
+import { requireTagRights } from './push-state.ts';
 import { findReceipt, signReceiptOf } from './receipts.ts';
-import { newRecordId } from './record-id.ts';
-import { ensureRepository, getVisibility } from './repositories.ts';
-import { requireContent, requireStorable } from './required-content.ts';
-import { setTag, type TagMove, type TagMoved } from './set-tag.ts';
-import { storeManifest } from './store-manifest.ts';
-import { transact } from './transact.ts';
+import { getVisibility } from './repositories.ts';
+import { requireStorable } from './storable.ts';
+import { writePush } from './write-push.ts';
 
 /** A manifest to store under its digest and, where given, under tags. */
 export interface PutManifest {
@@ -46,51 +44,43 @@ export interface PutResult {
 
 /**
  * Stores a manifest (distribution-spec, Pushing Manifests). Order, so that a crash at any line leaves nothing half done:
- * bytes durable in the blob store; one transaction with manifest, tags and their records; then the answer. A push that
- * changes nothing appends nothing and gives the record it had.
- * @throws OciError DENIED, DIGEST_INVALID, MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, SIZE_INVALID; AccessError;
- *   LedgerError FROZEN; BlobStoreError
+ * rights; a lease, if all that the manifest needs is there; bytes durable in the blob store; one statement with manifest,
+ * tags and their records; then the answer. A push that changes nothing appends nothing and gives the record it had.
+ * @throws OciError DENIED, DIGEST_INVALID, MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, SIZE_INVALID, TOOMANYREQUESTS;
+ *   AccessError; LedgerError FROZEN, BUSY; BlobStoreError
  */
 export async function putManifest(deps: RegistryDeps, request: PutManifest): Promise<PutResult> {
   const { principal, repository } = request;
-  await deps.access.require(principal, 'push', repository);
-  deps.ledger.requireWritable();
+  const tags = tagsOf(request);
+  const state = await deps.readPushState({ principal, repository, tags });
+  state.rights.require('push');
+  const visibility = state.visibility ?? (await getVisibility(deps, repository));
+  deps.ledgers.of(visibility).requireWritable();
   const bytes = await request.readBytes();
   const digest = digestOfBody(request.reference, bytes);
   const manifest = parseManifest(bytes, request.contentType);
   requireStorable(manifest);
-  const visibility = await getVisibility(deps, repository);
+  requireTagRights(state, { repository, tags, digest });
+  const leased = await leaseManifest(deps, { repository, visibility, digest }, manifest);
   await deps.blobs.put(bytes, digest);
 
-  const tags = tagsOf(request);
   const facts: PushFacts = {
     ...{ organisation: deps.organisation, repository, digest, manifest, size: bytes.length },
     ...{ principalId: principal.id, time: deps.clock() },
   };
-  const { stored, moves, appended } = await transact(deps.database, async (transaction) => {
-    const repositoryId = await ensureRepository(transaction, repository, visibility);
-    await requireContent(transaction, repositoryId, manifest);
-    const row = { repositoryId, digest, manifest, size: bytes.length };
-    const recordId = newRecordId(deps.randomBytes);
-    const stored = await storeManifest(transaction, { ...row, recordId, publishedAt: facts.time });
-    const moves = await setTags(deps, transaction, { repositoryId, digest, tags, at: facts.time });
-    const records = [
-      ...(stored.isNew ? describePublication(facts, stored.recordId, newRecordId(deps.randomBytes)) : []),
-      ...moves.filter(({ moved }) => moved).map((move) => describeMove(facts, move)),
-    ];
-    const appended = records.length === 0 ? [] : await deps.ledger.append(transaction, records);
-    return { stored, moves, appended };
+  const push = { facts, repository: { id: leased.repositoryId, name: repository }, tags };
+  const { recordId, ledger, prepared } = await writePush(deps, push, {
+    ...{ visibility, known: leased.known, tags: state.tags },
   });
 
-  if (appended.length > 0) deps.ledger.wake();
+  if (prepared.length > 0) ledger.wake();
   deps.manifestBytes.remember(digest, bytes);
-  const recordId = moves[0]?.recordId ?? stored.recordId;
-  const fresh = appended.find((one) => one.recordId === recordId);
+  const fresh = prepared.find((one) => one.recordId === recordId);
   const promise = { recordId, repository, digest };
   const receipt =
     fresh === undefined
-      ? await findReceipt(deps, promise)
-      : await signReceiptOf(deps, promise, fresh.leafHash);
+      ? await findReceipt(deps, ledger, promise)
+      : await signReceiptOf(deps, ledger, { ...promise, leafHash: fresh.leafHash });
   return { digest, subject: manifest.subject?.digest, tags, recordId, receipt };
 }
 
@@ -103,20 +93,7 @@ function digestOfBody(reference: ManifestReference, bytes: Buffer): Digest {
   });
 }
 
-/** In byte order, as every other transaction that locks several tags; what is appended next is behind those locks. */
-async function setTags(
-  { randomBytes }: RegistryDeps,
-  transaction: Transaction,
-  { tags, ...move }: Omit<TagMove, 'name' | 'recordId'> & { tags: readonly Tag[] },
-): Promise<(TagMoved & { name: Tag })[]> {
-  const moves = [];
-  for (const name of tags) {
-    const moved = await setTag(transaction, { ...move, name, recordId: newRecordId(randomBytes) });
-    moves.push({ name, ...moved });
-  }
-  return moves;
-}
-
+/** In byte order, in which all that locks several tags does so. */
 function tagsOf({ reference, tags = [] }: PutManifest): Tag[] {
   return [...new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...tags])].sort();
 }

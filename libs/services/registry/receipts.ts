@@ -1,3 +1,4 @@
+import type { Ledger } from '@dockchains/ledger';
 import type { Digest, RepositoryName } from '@dockchains/oci';
 import { type RecordId, signReceipt } from '@dockchains/records';
 import { hashLeaf } from '@dockchains/tlog';
@@ -14,19 +15,23 @@ export interface Promised {
 // An entry is published within a second or so; a day leaves room for an organisation that was down.
 const MAX_MERGE_DELAY_SECONDS = 86_400;
 
-/** Signs the receipt of a record whose leaf hash (RFC 6962 §2.1) is given (escrow.md, Receipts). */
+/** Signs the receipt of a record of a ledger, whose leaf hash (RFC 6962 §2.1) is given (escrow.md, Receipts). */
 export function signReceiptOf(
-  { ledger, receiptKey, clock }: RegistryDeps,
-  promised: Promised,
-  leafHash: Uint8Array,
+  { receiptKey, clock }: RegistryDeps,
+  { origin }: Pick<Ledger, 'origin'>,
+  { leafHash, ...promised }: Promised & { leafHash: Uint8Array },
 ): Promise<string> {
   const includedBy = Math.floor(clock().getTime() / 1000) + MAX_MERGE_DELAY_SECONDS;
   const hex = Buffer.from(leafHash).toString('hex');
-  return signReceipt({ origin: ledger.origin, ...promised, leafHash: hex, includedBy }, receiptKey);
+  return signReceipt({ origin, ...promised, leafHash: hex, includedBy }, receiptKey);
 }
 
 /** Signs a receipt of a record that the ledger has had for a while; undefined if it has none of that id. */
-export async function findReceipt(deps: RegistryDeps, promised: Promised): Promise<string | undefined> {
-  const found = await deps.ledger.findEntry(promised.recordId);
-  return found && signReceiptOf(deps, promised, hashLeaf(found.entry));
+export async function findReceipt(
+  deps: RegistryDeps,
+  ledger: Ledger,
+  promised: Promised,
+): Promise<string | undefined> {
+  const found = await ledger.findEntry(promised.recordId);
+  return found && signReceiptOf(deps, ledger, { ...promised, leafHash: hashLeaf(found.entry) });
 }

@@ -25,6 +25,7 @@ import { type ListTags, listTags, type TagSummary } from './list-tags.ts';
 import { openManifestBytes } from './manifest-bytes.ts';
 import { mountBlob, type MountRequest } from './mount-blob.ts';
 import type { Page } from './page.ts';
+import { openPushLookup } from './push-state.ts';
 import { type PutBlob, putBlob } from './put-blob.ts';
 import { type PutManifest, putManifest, type PutResult } from './put-manifest.ts';
 import { type StartUpload, startUpload } from './start-upload.ts';
@@ -70,6 +71,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     lookUpManifest: openManifestLookup(options.database),
     lookUpBlob: openBlobLookup(options.database),
     lookUpTagNames: openTagNamesLookup(options.database),
+    readPushState: openPushLookup(options),
     manifestBytes: openManifestBytes(options.blobs),
   };
   return {

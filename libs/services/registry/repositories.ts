@@ -2,6 +2,8 @@ import type { Access } from '@dockchains/access';
 import type { Queryable, Statement, Transaction } from '@dockchains/database';
 import { OciError, type RepositoryName } from '@dockchains/oci';
 
+import { nameUnknown } from './unknown.ts';
+
 /** How visible a repository is: it names the ledger of its records. */
 export type Visibility = 'public' | 'protected' | 'private';
 
@@ -25,6 +27,16 @@ export async function findRepository(
 ): Promise<{ id: number; visibility: Visibility } | undefined> {
   const [row] = await database.query<{ id: number; visibility: Visibility }>(FIND, [name]);
   return row;
+}
+
+/** Gives a repository's row id and visibility. @throws OciError NAME_UNKNOWN */
+export async function getRepository(
+  database: Queryable,
+  name: RepositoryName,
+): Promise<{ id: number; visibility: Visibility }> {
+  const found = await findRepository(database, name);
+  if (found === undefined) throw nameUnknown(name);
+  return found;
 }
 
 /**

@@ -1,0 +1,87 @@
+import type { Queryable, Statement } from '@dockchains/database';
+import type { Ledger, PreparedEntry } from '@dockchains/ledger';
+import type { Digest } from '@dockchains/oci';
+import type { LedgerRecord, RecordId } from '@dockchains/records';
+
+import type { RegistryDeps } from './deps.ts';
+import { contentMissing } from './lease-manifest.ts';
+import { lockPushBase, type Push, type PushBase } from './push-base.ts';
+import { describeMove, describePublication } from './push-records.ts';
+import { newRecordId } from './record-id.ts';
+import { getRepository } from './repositories.ts';
+import { retryConflicts } from './transact.ts';
+
+/** What a push wrote: `recordId` is that of the first tag's last move, without tags that of the publication. */
+export interface Written {
+  readonly recordId: RecordId;
+  /** The repository's, whose entries are new. */
+  readonly ledger: Ledger;
+  readonly prepared: readonly PreparedEntry[];
+}
+
+const PUT: Statement = {
+  name: 'registry_put_manifest',
+  text: `SELECT put_manifest($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10, $11, $12::text[], $13::text[],
+           $14::text[], $15::text[], $16::text[], $17, $18, $19::text[], $20::bytea[], $21::bytea[]) AS missing`,
+};
+
+/**
+ * Writes a push in one statement, provided that all is as in `base`; else locks what the push is about, reads it anew and
+ * writes behind the locks. Five attempts in all.
+ * @throws OciError MANIFEST_BLOB_UNKNOWN, TOOMANYREQUESTS; LedgerError FROZEN, BUSY
+ */
+export function writePush(deps: RegistryDeps, push: Push, base: PushBase): Promise<Written> {
+  return retryConflicts(async (attempt) => {
+    if (attempt === 1) return tryWrite(deps, deps.database, push, base);
+    // What the ledger needs is opened now: within the transaction, others would wait for its locks meanwhile.
+    const { visibility } = await getRepository(deps.database, push.repository.name);
+    await deps.ledgers.of(visibility).prepare(push.repository, []);
+    return deps.database.transaction(async (transaction) =>
+      tryWrite(deps, transaction, push, await lockPushBase(transaction, push)),
+    );
+  });
+}
+
+async function tryWrite(
+  { ledgers, randomBytes }: RegistryDeps,
+  target: Queryable,
+  push: Push,
+  base: PushBase,
+): Promise<Written> {
+  const { facts, repository, tags } = push;
+  const { digest, manifest, size, time } = facts;
+  const { visibility, known } = base;
+  const recordId = known?.recordId ?? newRecordId(randomBytes);
+  const moves = tags.map((name) => {
+    const there = base.tags.get(name);
+    const stays = there?.digest === digest;
+    return {
+      name,
+      stays,
+      previous: there?.digest,
+      recordId: stays ? there.recordId : newRecordId(randomBytes),
+    };
+  });
+  const records: LedgerRecord[] = [
+    ...(known === undefined ? describePublication(facts, recordId, newRecordId(randomBytes)) : []),
+    ...moves.filter(({ stays }) => !stays).map((move) => describeMove(facts, move)),
+  ];
+  const ledger = ledgers.of(visibility);
+  const written = { recordId: moves[0]?.recordId ?? recordId, ledger };
+  if (records.length === 0 && known?.hasReferences === true) return { ...written, prepared: [] };
+
+  const prepared = await ledger.prepare(repository, records);
+  const { mediaType, subject, artifactType, annotations, requiredBlobs, requiredManifests } = manifest;
+  const [row] = await target.query<{ missing: Digest | null }>(PUT, [
+    ...[repository.id, visibility, digest, mediaType, size, subject?.digest ?? null, artifactType ?? null],
+    annotations === undefined ? null : JSON.stringify(annotations),
+    ...[known?.recordId ?? null, recordId, time, requiredBlobs, requiredManifests],
+    tags,
+    moves.map(({ previous }) => previous ?? null),
+    moves.map((move) => move.recordId),
+    ...ledger.queueParameters(prepared),
+  ]);
+  const missing = row?.missing ?? undefined;
+  if (missing !== undefined) throw contentMissing(missing);
+  return { ...written, prepared };
+}
