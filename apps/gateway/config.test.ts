@@ -44,6 +44,7 @@ test('reads what is set and fills in what is not', async () => {
         failedSignIns: { perMinute: 60 },
       },
       logLevel: 'info',
+      tracing: undefined,
     },
   );
 });

@@ -4,6 +4,8 @@ import { isIP } from 'node:net';
 import type { AccessLimits, Rate } from '@dockchains/access';
 import { z } from 'zod';
 
+import { readTracing, type TracingConfig } from './tracing/config.ts';
+
 /** The environment can't be used; `problems` has one sentence for each mistake, `message` all of them. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -42,6 +44,8 @@ export interface Config {
   /** Of this gateway alone. */
   readonly rateLimits: RateLimits;
   readonly logLevel: string;
+  /** Where traces go, if they were asked for. */
+  readonly tracing: TracingConfig | undefined;
 }
 
 const PREFIX = 'DOCKCHAINS_';
@@ -140,13 +144,14 @@ const SECRETS: readonly string[] = ['DATABASE_URL'];
 const KNOWN: readonly string[] = Object.keys(schema.shape);
 
 /**
- * Reads the gateway's configuration from `DOCKCHAINS_*` variables (docs/operators.md, Configuration); others are none
- * of its business.
+ * Reads the gateway's configuration from `DOCKCHAINS_*` variables (docs/operators.md, Configuration), and OpenTelemetry's own
+ * for traces; others are none of its business.
  * @throws ConfigError with every mistake there is
  */
 export async function readConfig(environment: Readonly<Record<string, string | undefined>>): Promise<Config> {
   const { values, problems } = await gather(environment);
   const parsed = schema.safeParse(values);
+  const tracing = readTracing(environment, { insecure: values.INSECURE === '1', problems });
   if (!parsed.success) {
     for (const { path, message } of parsed.error.issues) {
       const name = `${PREFIX}${String(path[0])}`;
@@ -163,7 +168,7 @@ export async function readConfig(environment: Readonly<Record<string, string | u
     problems.push(...findExposure(parsed.data));
   }
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
-  return toConfig(parsed.data);
+  return { ...toConfig(parsed.data), tracing };
 }
 
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
@@ -209,7 +214,7 @@ function findExposure({ LISTEN, PUBLIC_URL, INSECURE }: Values): string[] {
   ];
 }
 
-function toConfig(values: Values): Config {
+function toConfig(values: Values): Omit<Config, 'tracing'> {
   return {
     organisation: values.ORGANISATION,
     listen: values.LISTEN,

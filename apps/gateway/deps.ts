@@ -8,6 +8,7 @@ import type { FastifyBaseLogger } from 'fastify';
 
 import type { Config } from './config.ts';
 import type { Metrics } from './metrics.ts';
+import type { Tracing } from './tracing/tracing.ts';
 
 /** What the routes are wired to. */
 export interface GatewayDeps {
@@ -18,6 +19,8 @@ export interface GatewayDeps {
   readonly config: Config;
   readonly log: FastifyBaseLogger;
   readonly metrics: Metrics;
+  /** Only where traces were asked for. */
+  readonly tracing: Tracing | undefined;
   readonly clock: () => Date;
   /** Where clients reach the gateway, without a slash at the end. */
   readonly publicUrl: string;

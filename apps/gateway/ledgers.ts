@@ -15,12 +15,16 @@ import { createNoteSigner, encodePolicy, NO_QUORUM, type NoteSigner, parseOrigin
 const NAMES: readonly LedgerName[] = ['public', 'private'];
 
 /** What all ledgers of an organisation have in common. */
-export type CommonDeps = Omit<LedgerDeps, 'origin' | 'signer' | 'replay'> & {
+export type CommonDeps = Omit<LedgerDeps, 'origin' | 'signer' | 'replay' | 'onStep'> & {
   readonly replayOf: (name: LedgerName) => LedgerDeps['replay'];
+  readonly onStepOf: (name: LedgerName) => CommitListener;
   readonly organisation: string;
   /** Where clients reach the gateway, without a slash at the end. */
   readonly publicUrl: string;
 };
+
+/** Hears of each step of a ledger's commit protocol. */
+export type CommitListener = NonNullable<LedgerDeps['onStep']>;
 
 /** The signing keys of the ledgers' logs. */
 export type LogSigners = Readonly<Record<LedgerName, NoteSigner>>;
@@ -52,12 +56,12 @@ export async function openLogSigners({
 
 /** Opens both ledgers. @throws LedgerError FROZEN if keys, database and tile store do not belong together */
 export async function openLedgers(
-  { organisation, replayOf, ...deps }: CommonDeps,
+  { organisation, replayOf, onStepOf, ...deps }: CommonDeps,
   signers: LogSigners,
 ): Promise<Ledgers> {
   const open = (name: LedgerName) =>
     openLedger({
-      ...{ ...deps, replay: replayOf(name) },
+      ...{ ...deps, replay: replayOf(name), onStep: onStepOf(name) },
       ...{ origin: parseOrigin(`${organisation}/ledger/${name}`), signer: signers[name] },
     });
   const opened = await open('public');

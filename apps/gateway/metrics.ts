@@ -1,56 +1,115 @@
-import type { Ledgers } from '@dockchains/ledger';
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type BlobStore, BlobStoreError } from '@dockchains/blobs';
+import type { Database } from '@dockchains/database';
+import type { LedgerDeps, LedgerName, Ledgers } from '@dockchains/ledger';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** What `/metrics` shows, and what the server adds to it. */
+import { addLedgerMetrics } from './ledger-metrics.ts';
+
+type StepListener = NonNullable<LedgerDeps['onStep']>;
+
+/** What `/metrics` shows, and what others add to it. Labels are names that this program chose. */
 export interface Metrics {
   readonly contentType: string;
   /** Counts an answered request; `route` is one of the routes' names, never a path. */
   observeRequest(labels: { route: string; method: string; status: number }, seconds: number): void;
+  /** Counts bytes that uploads took in, also of those that broke off. */
+  countReceived(bytes: number): void;
+  /** Counts bytes of blobs that were sent whole. */
+  countSent(bytes: number): void;
+  /** Notes a step of a ledger's commit protocol, if this gateway leads it. */
+  observeStep(ledger: LedgerName, ...step: Parameters<StepListener>): void;
+  /** Shows these ledgers from now on. */
+  watch(ledgers: Ledgers): void;
   /** All metrics in Prometheus' text format; those of the ledgers as of now, or as of the last time that the database answered. */
   render(): Promise<string>;
 }
 
 const BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60];
 
-/** Opens the metrics of one gateway and its ledgers. */
-export function openMetrics(ledgers: Ledgers): Metrics {
+/** Opens the metrics of one gateway. */
+export function openMetrics(database: Pick<Database, 'connections'>): Metrics {
   const registry = new Registry();
+  const registers = [registry];
   collectDefaultMetrics({ register: registry });
   const requests = new Histogram({
     name: 'dockchains_http_request_duration_seconds',
     help: 'Time from a request’s first byte to the end of its answer.',
     labelNames: ['route', 'method', 'status'],
     buckets: BUCKETS_SECONDS,
-    registers: [registry],
+    registers,
   });
-  const gauge = (name: string, help: string): Gauge<'ledger'> =>
-    new Gauge({ name: `dockchains_ledger_${name}`, help, labelNames: ['ledger'], registers: [registry] });
-  const size = gauge('entries', 'Entries that have their index.');
-  const published = gauge('published_entries', 'Entries under the published checkpoint.');
-  const queued = gauge('queued_records', 'Acknowledged records that wait for their index.');
-  const frozen = gauge('frozen', '1 while the ledger refuses writes.');
-  const checkpoint = gauge('checkpoint_timestamp_seconds', 'When the checkpoint was published last.');
+  const received = new Counter({
+    name: 'dockchains_upload_received_bytes_total',
+    help: 'Bytes that uploads of blobs took in.',
+    registers,
+  });
+  const sent = new Counter({
+    name: 'dockchains_blob_sent_bytes_total',
+    help: 'Bytes of blobs, and of ranges of them, whose answers were sent whole.',
+    registers,
+  });
+  addConnections(registry, database);
+  const ledgerMetrics = addLedgerMetrics(registry);
 
   return {
     contentType: registry.contentType,
     observeRequest: (labels, seconds) => {
       requests.observe(labels, seconds);
     },
+    countReceived: (bytes) => {
+      received.inc(bytes);
+    },
+    countSent: (bytes) => {
+      sent.inc(bytes);
+    },
+    observeStep: (...step) => {
+      ledgerMetrics.observeStep(...step);
+    },
+    watch: (ledgers) => {
+      ledgerMetrics.watch(ledgers);
+    },
     async render() {
-      await Promise.all(
-        ledgers.all.map(async (ledger) => {
-          const status = await ledger.status().catch(() => undefined);
-          // The process's own metrics are wanted most when the database is away.
-          if (status === undefined) return;
-          const labels = { ledger: ledger.name };
-          size.set(labels, Number(status.size));
-          published.set(labels, Number(status.publishedSize));
-          queued.set(labels, Number(status.queued));
-          frozen.set(labels, status.frozen === undefined ? 0 : 1);
-          checkpoint.set(labels, status.publishedAt.getTime() / 1000);
-        }),
-      );
+      await ledgerMetrics.refresh();
       return registry.metrics();
     },
   };
+}
+
+/** The blob store, counting what its uploads take in. */
+export function countUploads(blobs: BlobStore, metrics: Pick<Metrics, 'countReceived'>): BlobStore {
+  return {
+    ...blobs,
+    async appendUpload(...call) {
+      try {
+        const appended = await blobs.appendUpload(...call);
+        metrics.countReceived(appended.received);
+        return appended;
+      } catch (error) {
+        if (error instanceof BlobStoreError) metrics.countReceived(error.received);
+        throw error;
+      }
+    },
+  };
+}
+
+function addConnections(registry: Registry, database: Pick<Database, 'connections'>): void {
+  new Gauge({
+    name: 'dockchains_database_connections',
+    help: 'Connections of the pool to PostgreSQL.',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      const { open, idle } = database.connections();
+      this.set({ state: 'idle' }, idle);
+      this.set({ state: 'busy' }, open - idle);
+    },
+  });
+  new Gauge({
+    name: 'dockchains_database_waiting_queries',
+    help: 'Queries that wait for a connection of the pool.',
+    registers: [registry],
+    collect() {
+      this.set(database.connections().waiting);
+    },
+  });
 }

@@ -6,6 +6,7 @@ import type { Config } from './config.ts';
 import { listen } from './listener.ts';
 import { openServer } from './server.ts';
 import { openServices, type CommitObserver, type Services } from './services.ts';
+import { openTracing } from './tracing/tracing.ts';
 
 // Whoever stops us kills after 30 seconds.
 const DRAIN_MS = 25_000;
@@ -18,7 +19,8 @@ export async function serve(config: Config, observer: CommitObserver = {}): Prom
   const log = pino({ level: config.logLevel });
   const { server: listener, address } = await listen(config.listen);
   const publicUrl = config.publicUrl ?? `http://${address}`;
-  const services = await openServices(config, { log, publicUrl, ...observer });
+  const tracing = await openTracing(config, log);
+  const services = await openServices(config, { log, publicUrl, tracing, ...observer });
   const server = await openServer(listener, services);
   const sweeper = startSweeping(services);
   log.info({ address, organisation: config.organisation, publicUrl }, 'listening');
@@ -29,6 +31,7 @@ export async function serve(config: Config, observer: CommitObserver = {}): Prom
   await server.close();
   const cut = await drained;
   await services.close();
+  await tracing?.close();
   log.info({ cutConnections: cut }, 'stopped');
 }
 

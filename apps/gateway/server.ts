@@ -18,6 +18,7 @@ import { registerMetrics } from './routes/metrics.ts';
 import { registerOrganisation } from './routes/organisation.ts';
 import { registerToken } from './routes/token.ts';
 import { registerV2 } from './routes/v2/register.ts';
+import { traceRequests } from './tracing/requests.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -54,6 +55,8 @@ export async function openServer(listener: Server, deps: GatewayDeps): Promise<F
     },
   });
   server.decorateRequest('routeName', undefined);
+  // First, so that whatever comes next is within the request's span.
+  if (deps.tracing !== undefined) traceRequests(server, deps.tracing);
   addErrors(server, deps);
   addObservation(server, deps);
   addRateLimits(server, deps);
@@ -118,6 +121,9 @@ function addObservation(server: FastifyInstance, { metrics }: GatewayDeps): void
     const { method } = request;
     const status = reply.statusCode;
     metrics.observeRequest({ route, method, status }, reply.elapsedTime / 1000);
+    if (route === '/v2 blob' && method === 'GET' && status < 300 && reply.raw.writableFinished) {
+      metrics.countSent(Number(reply.getHeader('content-length') ?? 0));
+    }
     request.log.debug(
       { requestId: request.id, route, method, status, elapsedMs: reply.elapsedTime },
       'request',

@@ -11,7 +11,10 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from './config.ts';
 import type { GatewayDeps } from './deps.ts';
 import { openLedgers, openLogSigners } from './ledgers.ts';
-import { openMetrics } from './metrics.ts';
+import { observeCommits } from './commit-observers.ts';
+import { countUploads, openMetrics } from './metrics.ts';
+import { traceBlobs, traceDatabase } from './tracing/stores.ts';
+import type { Tracing } from './tracing/tracing.ts';
 
 /** Who hears of the ledger's commit protocol, step by step. */
 export type CommitObserver = Pick<LedgerDeps, 'onStep'>;
@@ -22,13 +25,19 @@ export interface Services extends GatewayDeps {
   close(): Promise<void>;
 }
 
+type OpenOptions = CommitObserver & {
+  readonly log: FastifyBaseLogger;
+  readonly publicUrl: string;
+  readonly tracing: Tracing | undefined;
+};
+
 /**
  * Brings the database up to date, opens stores and keys, and wires the services. What opens last closes first.
  * @throws DatabaseError, KeyError, LedgerError, BlobStoreError
  */
 export async function openServices(
   config: Config,
-  { log, publicUrl, ...observer }: { log: FastifyBaseLogger; publicUrl: string } & CommitObserver,
+  { log, publicUrl, tracing, onStep }: OpenOptions,
 ): Promise<Services> {
   const { organisation, keysDirectory, checkpointIntervalMs } = config;
   const clock = (): Date => new Date();
@@ -39,9 +48,12 @@ export async function openServices(
   const tokenKey = await openKey(keysDirectory, 'token');
   const receiptKey = await openKey(keysDirectory, 'receipt');
 
-  const blobs = await openFileBlobStore(config.blobs);
+  const opened = openDatabase(config.databaseUrl);
+  const metrics = openMetrics(opened);
+  const counted = countUploads(await openFileBlobStore(config.blobs), metrics);
+  const blobs = tracing === undefined ? counted : traceBlobs(counted, tracing);
   const tiles = await openFileTileStore(config.blobs);
-  const database = openDatabase(config.databaseUrl);
+  const database = tracing === undefined ? opened : traceDatabase(opened, tracing);
   try {
     const access = createAccess({
       ...{ database, tokenKey, organisation, clock, publicUrl, limits: config.rateLimits },
@@ -49,16 +61,17 @@ export async function openServices(
     const common = { database, tiles, keysDirectory, clock, checkpointIntervalMs, log };
     const ledgers = await openLedgers(
       {
-        ...{ ...common, organisation, publicUrl, ...observer },
+        ...{ ...common, organisation, publicUrl },
         replayOf: (name) => openReplay(blobs, name),
+        onStepOf: observeCommits({ onStep, metrics, tracing }),
       },
       signers,
     );
+    metrics.watch(ledgers);
     const stores = { database, blobs, access, ledgers };
     const registry = createRegistry({ ...stores, receiptKey, organisation, clock, randomBytes });
     return {
-      ...{ access, database, ledgers, registry, config, log, clock, publicUrl },
-      metrics: openMetrics(ledgers),
+      ...{ access, database, ledgers, registry, config, log, metrics, tracing, clock, publicUrl },
       receiptKey: createPublicKey(receiptKey).export({ format: 'jwk' }),
       async close() {
         await ledgers.close();

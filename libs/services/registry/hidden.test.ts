@@ -51,6 +51,7 @@ const watch = (real: Database): Database => ({
       } satisfies Transaction),
     ),
   tryLock: (key) => real.tryLock(key),
+  connections: () => real.connections(),
   close: () => real.close(),
 });
 

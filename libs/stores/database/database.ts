@@ -39,6 +39,8 @@ export interface Database extends Queryable {
    * seconds loses its locks, and hears of it when it runs on: what it does then must be safe beside the next holder.
    */
   tryLock(key: bigint): Promise<Lock | undefined>;
+  /** The pool's connections now, and how many queries wait for one. */
+  connections(): { readonly open: number; readonly idle: number; readonly waiting: number };
   close(): Promise<void>;
 }
 
@@ -131,6 +133,7 @@ export function openDatabase(url: string, { connections = 20 }: { connections?: 
     },
 
     tryLock: (key) => locks.tryLock(key),
+    connections: () => ({ open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
 
     async close() {
       await locks.close();
