@@ -1,4 +1,11 @@
-import { parseRecord, RecordError } from '@dockchains/records';
+import {
+  isManifestRecord,
+  isSealedEntry,
+  type LedgerRecord,
+  parseRecord,
+  parseSealedEntry,
+  RecordError,
+} from '@dockchains/records';
 import { computeTile, HASH_BYTES, hashLeaf, type Origin } from '@dockchains/tlog';
 
 import { type AuditFinding, compareTile, firstDifference } from './audit-finding.ts';
@@ -105,10 +112,22 @@ function findBadRecord(
 
 function reasonAgainst(entry: Uint8Array, origin: Origin): string | undefined {
   try {
-    const { organisation } = parseRecord(entry);
-    return origin.startsWith(`${organisation}/ledger/`) ? undefined : `it is a record of ${organisation}.`;
+    const isPublic = origin.endsWith('/ledger/public');
+    if (isSealedEntry(entry)) {
+      parseSealedEntry(entry);
+      return isPublic ? 'it is sealed, and the ledger is public.' : undefined;
+    }
+    const record = parseRecord(entry);
+    if (!origin.startsWith(`${record.organisation}/ledger/`))
+      return `it is a record of ${record.organisation}.`;
+    return isPublic || !namesRepository(record) ? undefined : 'it names a repository in the clear.';
   } catch (error) {
     if (error instanceof RecordError) return error.message;
     throw error;
   }
+}
+
+/** Whether the record says, to whoever can read it, that a repository is there. */
+function namesRepository(record: LedgerRecord): boolean {
+  return isManifestRecord(record) || record.kind === 'repository-withdrawn';
 }

@@ -3,10 +3,11 @@ import {
   buildLog,
   type FileServer,
   flipBit,
+  sealExample,
   serveFiles,
   tagSetRecord,
 } from '@dockchains/testing';
-import { encodeRecord } from '@dockchains/records';
+import { encodeRecord, parseRecordId } from '@dockchains/records';
 import { hashLeaf, parseOrigin, parsePolicy } from '@dockchains/tlog';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
@@ -82,11 +83,11 @@ describe('over HTTP', () => {
 
 test.each([
   { name: 'a hash of a full tile', path: 'tile/0/007', byte: 4000, code: 'BAD_TILE', byteOffset: 4000 },
-  { name: 'a hash of the last tile', path: 'tile/0/039.p/16', byte: 0, code: 'BAD_TILE', byteOffset: 0 },
+  { name: 'a hash of the last tile', path: 'tile/0/039.p/16', byte: 0, code: 'BAD_TILE' },
   { name: 'a hash of a tile above', path: 'tile/1/000.p/39', byte: 31, code: 'BAD_TILE', byteOffset: 31 },
-  { name: 'an entry', path: 'tile/entries/012', byte: 100, code: 'BAD_BUNDLE', byteOffset: 0 },
-  { name: 'an entry of the last bundle', path: LAST, byte: 50, code: 'BAD_BUNDLE', byteOffset: 0 },
-  { name: 'the length of an entry', path: 'tile/entries/012', byte: 1, code: 'BAD_BUNDLE', byteOffset: 0 },
+  { name: 'an entry', path: 'tile/entries/012', byte: 100, code: 'BAD_BUNDLE' },
+  { name: 'an entry of the last bundle', path: LAST, byte: 50, code: 'BAD_BUNDLE' },
+  { name: 'the length of an entry', path: 'tile/entries/012', byte: 1, code: 'BAD_BUNDLE' },
 ])('names a flipped bit in $name', async ({ path, byte, code, byteOffset }) => {
   flipBit(log, path, { byte, bit: 7 });
   const { result } = await audit();
@@ -136,6 +137,53 @@ test.each([
 test('refuses a checkpoint of a key that the policy does not name', async () => {
   replaceBy(await buildLog({ size: 3 }));
   expect((await audit()).result).toMatchObject({ status: 'bad', finding: { code: 'BAD_CHECKPOINT' } });
+});
+
+describe('of a private ledger', () => {
+  const sealed = sealExample({ ...tagSetRecord(1), repository: 'team/app' });
+  const scopeClosed = encodeRecord({
+    kind: 'scope-closed',
+    organisation: 'acme.example',
+    recordId: parseRecordId('0'.repeat(32)),
+    time: '2026-01-01T00:00:00.000Z',
+    scopeId: '1'.repeat(32),
+    label: '2'.repeat(64),
+    count: 1,
+    lastIndex: '0',
+  });
+
+  test('sealed entries and the records of scopes are good', async () => {
+    log = await buildLog({ name: 'private', entries: [sealed.entry, scopeClosed] });
+    const reader = await readerOf(log);
+    expect(await auditLog({ reader, policy: parsePolicy(log.policy) })).toMatchObject({ status: 'good' });
+  });
+
+  test.each<{ name: string; ledger: 'public' | 'private'; entry: () => Uint8Array }>([
+    {
+      name: 'a record in the clear',
+      ledger: 'private',
+      entry: () => encodeRecord(tagSetRecord(1)),
+    },
+    { name: 'a sealed record in a public one', ledger: 'public', entry: () => sealed.entry },
+    {
+      name: 'a malformed sealed record',
+      ledger: 'private',
+      entry: () => Buffer.from(Buffer.from(sealed.entry).toString().replace('"v":1', '"v":2')),
+    },
+  ])('$name is not', async ({ ledger, entry }) => {
+    log = await buildLog({ name: ledger, entries: [entry()] });
+    const reader = await readerOf(log);
+    expect(await auditLog({ reader, policy: parsePolicy(log.policy) })).toMatchObject({
+      status: 'bad',
+      finding: { code: 'BAD_RECORD', byteOffset: 0 },
+    });
+  });
+
+  async function readerOf(built: BuiltLog) {
+    await server.close();
+    server = await serveFiles(built.files);
+    return openHttpLog(fetch, server.url);
+  }
 });
 
 describe('goes on from an earlier audit', () => {

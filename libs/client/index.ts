@@ -24,7 +24,7 @@ export {
 export { graphql, type Operation } from './graphql.ts';
 export { changeImmutableTagRule, type ImmutableTagRule, listImmutableTagRules } from './immutable-tags.ts';
 export type { Fetch } from './http.ts';
-export { type LogReader, openDirectoryLog, openHttpLog } from './log.ts';
+export { type LogReader, openDirectoryLog, openGatewayLog, openHttpLog } from './log.ts';
 export {
   type Artifact,
   findLedger,

@@ -12,8 +12,10 @@ import {
 } from '@dockchains/tlog';
 import pRetry from 'p-retry';
 
+import { OPERATOR_SCOPE } from './administration.ts';
 import { ClientError } from './errors.ts';
 import { type Fetch, sendOk } from './http.ts';
+import type { Session } from './session.ts';
 
 /**
  * Reads a log's files as they are stored; nothing is verified. Where a partial tile or bundle is gone, the full one is
@@ -42,10 +44,16 @@ const FIRST_RETRY_MS = 200;
 export function openHttpLog(fetch: Fetch, url: string): LogReader {
   const root = url.replace(/\/+$/, '');
   return readerOf((path, maxBytes) =>
-    pRetry(async () => (await sendOk(fetch, { url: `${root}/${path}`, maxBytes })).bytes, {
-      retries: RETRIES,
-      minTimeout: FIRST_RETRY_MS,
-      shouldRetry: ({ error }) => isTransient(error),
+    retrying(async () => (await sendOk(fetch, { url: `${root}/${path}`, maxBytes })).bytes),
+  );
+}
+
+/** Reads a ledger through its gateway, as an operator: tiles and bundles of a private one are not there for others. */
+export function openGatewayLog(session: Session, name: string): LogReader {
+  return readerOf((path, maxBytes) =>
+    retrying(async () => {
+      const request = { path: `/log/${name}/${path}`, scope: OPERATOR_SCOPE, maxBytes };
+      return (await session.request(request)).bytes;
     }),
   );
 }
@@ -105,6 +113,14 @@ function endOfEntries(bytes: Uint8Array, count: number): number {
     offset += LENGTH_BYTES + view.getUint16(offset);
   }
   return offset;
+}
+
+function retrying(read: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  return pRetry(read, {
+    retries: RETRIES,
+    minTimeout: FIRST_RETRY_MS,
+    shouldRetry: ({ error }) => isTransient(error),
+  });
 }
 
 function isTransient(error: unknown): boolean {

@@ -5,19 +5,22 @@ import {
   type AuditResult,
   type AuditState,
   encodeAuditState,
+  type LogReader,
+  openGatewayLog,
   openHttpLog,
   parseAuditState,
 } from '@dockchains/client';
 
 import { commandOf, type Register } from '../command.ts';
+import { CliError } from '../errors.ts';
 import { findFile, writeFileAtomically } from '../files.ts';
-import { chooseGateway } from '../gateway.ts';
+import { chooseGateway, openGateway } from '../gateway.ts';
 import type { Io } from '../io.ts';
 import type { Outcome } from '../output.ts';
 import { startProgress } from '../progress.ts';
 import { readTrust, type Trust } from '../trust.ts';
 
-type AuditCommandOptions = { readonly policy?: string; readonly state?: string };
+type AuditCommandOptions = { readonly policy?: string; readonly state?: string; readonly ledger: string };
 type Good = Extract<AuditResult, { status: 'good' }>;
 
 const MAX_STATE_BYTES = 1024 * 1024;
@@ -28,8 +31,10 @@ export const registerAudit: Register = (parent, { io, print }) => {
     commandOf('audit [log]', {
       summary: 're-derive a whole ledger from its entries, and name the first byte that is not as signed',
       examples: `dockchains audit http://127.0.0.1:5000/log/public
-dockchains audit acme.example --state acme.audit    (goes on where it stopped, and from there the next time)`,
+dockchains audit acme.example --state acme.audit    (goes on where it stopped, and from there the next time)
+dockchains audit acme.example --ledger private    (for operators: its entries are not there for others)`,
     })
+      .option('--ledger <name>', "which of the organisation's ledgers, where no log is named", 'public')
       .option('--policy <file>', 'C2SP tlog-policy that says whose signatures count')
       .option('--state <file>', 'keep here how far the audit is, and go on from there')
       .action(print((log: string | undefined, options: AuditCommandOptions) => audit(io, log, options))),
@@ -37,7 +42,7 @@ dockchains audit acme.example --state acme.audit    (goes on where it stopped, a
 };
 
 async function audit(io: Io, log: string | undefined, options: AuditCommandOptions): Promise<Outcome> {
-  const url = await logUrl(io, log);
+  const { url, reader } = await openLog(io, log, options.ledger);
   const trust = await readTrust(io, options.policy);
   const statePath = options.state === undefined ? undefined : resolve(io.cwd, options.state);
   const resume = statePath === undefined ? undefined : await findState(statePath);
@@ -48,7 +53,7 @@ async function audit(io: Io, log: string | undefined, options: AuditCommandOptio
   const progress = startProgress(io);
   const startedAt = io.clock().getTime();
   const result = await auditLog({
-    reader: openHttpLog(io.fetch, url),
+    reader,
     policy: trust.policy,
     resume,
     onProgress: (checked, size) => {
@@ -62,10 +67,22 @@ async function audit(io: Io, log: string | undefined, options: AuditCommandOptio
   return goodOutcome(result, { url, trust, seconds: (io.clock().getTime() - startedAt) / 1000 });
 }
 
-async function logUrl(io: Io, log: string | undefined): Promise<string> {
+async function openLog(
+  io: Io,
+  log: string | undefined,
+  ledger: string,
+): Promise<{ url: string; reader: LogReader }> {
   // A URL with a path is a log's own; one without is a gateway's.
-  if (log !== undefined && /^https?:\/\/[^/]+\/./.test(log)) return log;
-  return `${(await chooseGateway(io, log)).url}/log/public`;
+  if (log !== undefined && /^https?:\/\/[^/]+\/./.test(log)) {
+    return { url: log, reader: openHttpLog(io.fetch, log) };
+  }
+  if (!/^[a-z]{1,32}$/.test(ledger)) {
+    throw new CliError('USAGE', `"${ledger.slice(0, 100)}" is no ledger's name; "public" and "private" are.`);
+  }
+  const gateway = await chooseGateway(io, log);
+  const url = `${gateway.url}/log/${ledger}`;
+  if (ledger === 'public') return { url, reader: openHttpLog(io.fetch, url) };
+  return { url, reader: openGatewayLog(await openGateway(io, gateway, 'operator'), ledger) };
 }
 
 async function findState(path: string): Promise<AuditState | undefined> {
