@@ -41,7 +41,8 @@ function nextSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-function startSweeping({ registry, log }: Services): NodeJS.Timeout {
+function startSweeping(services: Services): NodeJS.Timeout {
+  const { registry, log } = services;
   const sweep = async (): Promise<void> => {
     try {
       const uploads = await registry.sweepUploads();
@@ -51,7 +52,19 @@ function startSweeping({ registry, log }: Services): NodeJS.Timeout {
     }
   };
   void sweep();
+  void backfill(services);
   return setInterval(() => void sweep(), SWEEP_MS).unref();
+}
+
+/** Manifests of an earlier version get the rows that collection goes by; once is enough. */
+async function backfill({ registry, log }: Services): Promise<void> {
+  try {
+    const { manifests, unreadable } = await registry.backfillReferences();
+    if (manifests > 0) log.info({ manifests }, 'references of earlier manifests written');
+    if (unreadable > 0) log.error({ manifests: unreadable }, 'manifests unreadable: nothing is collected');
+  } catch (error) {
+    log.warn({ err: error }, 'writing the references of earlier manifests failed: the next start goes on');
+  }
 }
 
 /** Accepts no more connections and lets the requests under way end; true if some had to be cut off at the end. */

@@ -1,3 +1,4 @@
+export { referencesComplete } from './backfill-references.ts';
 export type { RegistryOptions } from './deps.ts';
 export type { ResolvedManifest } from './find-by-digest.ts';
 export type { RepositorySummary } from './list-repositories.ts';

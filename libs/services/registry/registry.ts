@@ -2,6 +2,7 @@ import type { Principal } from '@dockchains/access';
 import type { ManifestReference, ReferrerDescriptor, RepositoryName, Tag } from '@dockchains/oci';
 
 import { type AppendUpload, appendUpload } from './append-upload.ts';
+import { backfillReferences, type Backfilled } from './backfill-references.ts';
 import { cancelUpload } from './cancel-upload.ts';
 import { deleteBlob } from './delete-blob.ts';
 import { deleteManifest } from './delete-manifest.ts';
@@ -51,6 +52,7 @@ export interface Registry {
   cancelUpload(request: UploadRequest): Promise<void>;
   findUploadOwner(id: string): Promise<string | undefined>;
   sweepUploads(): Promise<number>;
+  backfillReferences(): Promise<Backfilled>;
   listTags(request: ListTags): Promise<Page<TagSummary>>;
   listTagNames(request: ListTags): Promise<Page<Tag>>;
   listTagHistory(request: ListTagHistory): Promise<Page<TagEvent>>;
@@ -89,6 +91,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     cancelUpload: (request) => cancelUpload(deps, request),
     findUploadOwner: (id) => findUploadOwner(deps.database, id),
     sweepUploads: () => sweepUploads(deps),
+    backfillReferences: () => backfillReferences(deps),
     listTags: (request) => listTags(deps, request),
     listTagNames: (request) => listTagNames(deps, request),
     listTagHistory: (request) => listTagHistory(deps, request),
