@@ -1,6 +1,8 @@
 import { isIPv6 } from 'node:net';
 
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
+// As kernels and proxies write most of them; the rest is taken apart.
+const PLAIN_NETWORK = /^(?:(?:0|[1-9a-f][0-9a-f]{0,3}):){4}/;
 const MAX_CHARACTERS = 64;
 const NETWORK_GROUPS = 4;
 
@@ -11,6 +13,8 @@ const NETWORK_GROUPS = 4;
 export function addressKey(ip: string | undefined): string {
   if (ip === undefined) return ''; // the client has gone meanwhile
   if (!isIPv6(ip)) return ip.slice(0, MAX_CHARACTERS); // what a trusted proxy wrote may be anything
+  const plain = PLAIN_NETWORK.exec(ip)?.[0];
+  if (plain !== undefined) return `${plain}:/64`;
   const mapped = MAPPED.exec(ip)?.[1];
   if (mapped !== undefined) return mapped;
   const [head = '', tail] = ip.split('%', 1).join('').split('::');

@@ -13,6 +13,8 @@ export interface Push {
   readonly facts: PushFacts;
   readonly repository: { readonly id: number; readonly name: RepositoryName };
   readonly tags: readonly Tag[];
+  /** Returns if they may be pointed at it where these are there now. @throws AccessError */
+  readonly requireRights: (tags: ReadonlyMap<Tag, TagState>) => void;
 }
 
 /** What a push found: it is written only if all is still so. */

@@ -13,6 +13,7 @@ import type { RecordId } from '@dockchains/records';
 
 import type { RegistryDeps } from './deps.ts';
 import { leaseManifest } from './lease-manifest.ts';
+import type { Push } from './push-base.ts';
 import type { PushFacts } from './push-records.ts';
 import { requireTagRights } from './push-state.ts';
 import { findReceipt, signReceiptOf } from './receipts.ts';
@@ -60,7 +61,10 @@ export async function putManifest(deps: RegistryDeps, request: PutManifest): Pro
   const digest = digestOfBody(request.reference, bytes);
   const manifest = parseManifest(bytes, request.contentType);
   requireStorable(manifest);
-  requireTagRights(state, { repository, tags, digest });
+  const requireRights: Push['requireRights'] = (present) => {
+    requireTagRights({ ...state, tags: present }, { repository, tags, digest });
+  };
+  requireRights(state.tags);
   const leased = await leaseManifest(deps, { repository, visibility, digest }, manifest);
   await deps.blobs.put(bytes, digest);
 
@@ -68,7 +72,10 @@ export async function putManifest(deps: RegistryDeps, request: PutManifest): Pro
     ...{ organisation: deps.organisation, repository, digest, manifest, size: bytes.length },
     ...{ principalId: principal.id, time: deps.clock() },
   };
-  const push = { facts, repository: { id: leased.repositoryId, name: repository }, tags };
+  const push: Push = {
+    ...{ facts, tags, requireRights },
+    repository: { id: leased.repositoryId, name: repository },
+  };
   const { recordId, ledger, prepared } = await writePush(deps, push, {
     ...{ visibility, known: leased.known, tags: state.tags },
   });

@@ -28,7 +28,7 @@ const PUT: Statement = {
 /**
  * Writes a push in one statement, provided that all is as in `base`; else locks what the push is about, reads it anew and
  * writes behind the locks. Five attempts in all.
- * @throws OciError MANIFEST_BLOB_UNKNOWN, TOOMANYREQUESTS; LedgerError FROZEN, BUSY
+ * @throws OciError MANIFEST_BLOB_UNKNOWN, TOOMANYREQUESTS; AccessError; LedgerError FROZEN, BUSY
  */
 export function writePush(deps: RegistryDeps, push: Push, base: PushBase): Promise<Written> {
   return retryConflicts(async (attempt) => {
@@ -36,9 +36,12 @@ export function writePush(deps: RegistryDeps, push: Push, base: PushBase): Promi
     // What the ledger needs is opened now: within the transaction, others would wait for its locks meanwhile.
     const { visibility } = await getRepository(deps.database, push.repository.name);
     await deps.ledgers.of(visibility).prepare(push.repository, []);
-    return deps.database.transaction(async (transaction) =>
-      tryWrite(deps, transaction, push, await lockPushBase(transaction, push)),
-    );
+    return deps.database.transaction(async (transaction) => {
+      const base = await lockPushBase(transaction, push);
+      // A tag that was new has come to be meanwhile, perhaps: to move it is another right, and it may be immutable.
+      push.requireRights(base.tags);
+      return tryWrite(deps, transaction, push, base);
+    });
   });
 }
 
