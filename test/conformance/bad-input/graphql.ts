@@ -158,6 +158,24 @@ const CHANGES: Readonly<Record<string, readonly [query: string, code: string]>> 
     'mutation { removePolicy(username: "reader", pattern: "none/**") { username } }',
     'NOT_FOUND',
   ],
+  'a robot without a name': [
+    'mutation { createRobot(name: "", validHours: 1) { secret } }',
+    'BAD_USER_INPUT',
+  ],
+  'a robot for no hours': ['mutation { createRobot(name: "r", validHours: 0) { secret } }', 'BAD_USER_INPUT'],
+  'a robot for over a year': [
+    'mutation { createRobot(name: "r", validHours: 8761) { secret } }',
+    'BAD_USER_INPUT',
+  ],
+  'a robot that is not there': ['mutation { rotateRobot(name: "nobody") { secret } }', 'NOT_FOUND'],
+  'immutable tags of a pattern that is none': [
+    'mutation { addImmutableTagRule(pattern: "a//b", tags: "*") { tags } }',
+    'BAD_USER_INPUT',
+  ],
+  'immutable tags that are none': [
+    'mutation { addImmutableTagRule(pattern: "a", tags: "-bad tag") { tags } }',
+    'BAD_USER_INPUT',
+  ],
   'an account that exists': [
     'mutation { createAccount(username: "reader", password: "long-enough-1") { username } }',
     'CONFLICT',

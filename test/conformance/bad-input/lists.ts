@@ -57,6 +57,28 @@ export const LIST_RULES: readonly Rule[] = [
     code: 'UNSUPPORTED',
     send: ({ call }) => call('GET', `/v2/${REPOSITORY}/referrers/${DIGEST}?${query}`),
   })),
+  ...Object.entries({
+    'a before that is no time': 'before=yesterday',
+    'a before of a thirteenth month': 'before=2026-13-01T00:00:00Z',
+    'a since without a zone': 'since=2026-01-01T00:00:00',
+    'an empty since': 'since=',
+    'a last that is no position': 'last=abc',
+    'a negative n': 'n=-1',
+  }).map(([rule, query]): Rule => ({
+    ...{ route: 'GET /v2/<name>/_oci/tag-history/<tag>', rule, section: SECTIONS.history },
+    ...{ status: 400, code: 'UNSUPPORTED' },
+    send: ({ call }) => call('GET', `/v2/${REPOSITORY}/_oci/tag-history/1.0?${query}`),
+  })),
+  {
+    ...{ route: 'GET /v2/<name>/_oci/tag-history/<tag>', rule: 'a digest that is none', status: 400 },
+    ...{ section: SECTIONS.history, code: 'DIGEST_INVALID' },
+    send: ({ call }) => call('GET', `/v2/${REPOSITORY}/_oci/tag-history/1.0?digest=sha256:abc`),
+  },
+  {
+    ...{ route: 'GET /v2/<name>/_oci/tag-history/<tag>', rule: 'a tag that is none', status: 400 },
+    ...{ section: SECTIONS.history, code: 'MANIFEST_INVALID' },
+    send: ({ call }) => call('GET', `/v2/${REPOSITORY}/_oci/tag-history/-bad`),
+  },
   ...METHODS.map(([path, method, sent, allow]): Rule => ({
     route: `${method} ${path}`,
     rule: `a method that is none of ${allow}`,

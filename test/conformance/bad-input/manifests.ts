@@ -74,6 +74,16 @@ const BODIES: Readonly<Record<string, Buffer | string>> = {
   'a number of 1,000 digits as schemaVersion': `{"schemaVersion":${'9'.repeat(1000)}}`,
 };
 
+const MISSING: Readonly<Record<string, (image: World['image']) => readonly [type: string, manifest: Json]>> =
+  {
+    'a layer that was not pushed': (image) => [OCI_IMAGE_MANIFEST, { ...manifestOf(image), layers: [blob] }],
+    'a config that was not pushed': (image) => [OCI_IMAGE_MANIFEST, { ...manifestOf(image), config: blob }],
+    'a child that was not pushed': () => [
+      OCI_IMAGE_INDEX,
+      { schemaVersion: 2, manifests: [{ ...blob, mediaType: OCI_IMAGE_MANIFEST }] },
+    ],
+  };
+
 const put = (world: World, body: Buffer | string, contentType = OCI_IMAGE_MANIFEST, reference = 'bad') =>
   world.call('PUT', `/v2/${REPOSITORY}/manifests/${reference}`, {
     body,
@@ -115,6 +125,17 @@ export const MANIFEST_RULES: readonly Rule[] = [
     rule: `a Content-Type of ${type}`,
     section: SECTIONS.pushingManifests,
     send: (world) => put(world, '{"schemaVersion":2}', type),
+  })),
+  ...Object.entries(MISSING).map(([rule, build]): Rule => ({
+    ...common,
+    rule,
+    section: SECTIONS.pushingManifests,
+    status: 404,
+    code: 'MANIFEST_BLOB_UNKNOWN',
+    send(world) {
+      const [type, manifest] = build(world.image);
+      return put(world, JSON.stringify(manifest), type);
+    },
   })),
   {
     ...common,

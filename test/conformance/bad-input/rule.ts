@@ -33,6 +33,7 @@ export const SECTIONS = {
   referrers: 'distribution-spec 1.1.1, Listing referrers',
   deleting: 'distribution-spec 1.1.1, Content management',
   errors: 'distribution-spec 1.1.1, Error codes',
+  history: 'distribution-spec, pull request 606 (tag history)',
   proxying: 'distribution-spec main, Registry proxying',
   digests: 'image-spec 1.1, Descriptors (digests)',
   descriptors: 'image-spec 1.1, Descriptors',

@@ -16,6 +16,7 @@ const CREDENTIALS: Readonly<Record<string, Record<string, string>>> = {
   'a user name of 65 characters': basic(`${'a'.repeat(65)}:publisher-password-1`),
   'a password of 1,025 characters': basic(`publisher:${'a'.repeat(1025)}`),
   'an empty password': basic('publisher:'),
+  'a robot’s secret that is none': basic('robot+nobody:not-a-secret'),
 };
 
 const SCOPES: Readonly<Record<string, string>> = {
