@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { hasInception, openKey } from '@dockchains/keys';
+import { hasInception, openKey, openSealingKey } from '@dockchains/keys';
 import {
   gatherLedgers,
   type LedgerDeps,
@@ -15,7 +15,7 @@ import { createNoteSigner, encodePolicy, NO_QUORUM, type NoteSigner, parseOrigin
 const NAMES: readonly LedgerName[] = ['public', 'private'];
 
 /** What all ledgers of an organisation have in common. */
-export type CommonDeps = Omit<LedgerDeps, 'origin' | 'signer' | 'replay' | 'onStep'> & {
+export type CommonDeps = Omit<LedgerDeps, 'origin' | 'signer' | 'sealing' | 'replay' | 'onStep'> & {
   readonly replayOf: (name: LedgerName) => LedgerDeps['replay'];
   readonly onStepOf: (name: LedgerName) => CommitListener;
   readonly organisation: string;
@@ -26,47 +26,54 @@ export type CommonDeps = Omit<LedgerDeps, 'origin' | 'signer' | 'replay' | 'onSt
 /** Hears of each step of a ledger's commit protocol. */
 export type CommitListener = NonNullable<LedgerDeps['onStep']>;
 
-/** The signing keys of the ledgers' logs. */
-export type LogSigners = Readonly<Record<LedgerName, NoteSigner>>;
+/** The signing keys of the ledgers' logs, and the key that private records are sealed under, 32 bytes. */
+export type LedgerKeys = Readonly<Record<LedgerName, NoteSigner>> & { readonly sealing: Uint8Array };
 
 /**
- * Opens the log keys, made where a log has never begun, and writes the policy by which those who have the keys folder
+ * Opens the ledgers' keys, made where a log has never begun, and writes the policy by which those who have the keys folder
  * believe the logs (C2SP tlog-policy), `trust.policy`.
  * @throws KeyError
  */
-export async function openLogSigners({
+export async function openLedgerKeys({
   organisation,
   keysDirectory,
   publicUrl,
-}: Pick<CommonDeps, 'organisation' | 'keysDirectory' | 'publicUrl'>): Promise<LogSigners> {
+}: Pick<CommonDeps, 'organisation' | 'keysDirectory' | 'publicUrl'>): Promise<LedgerKeys> {
   const open = async (name: LedgerName): Promise<NoteSigner> => {
     const origin = parseOrigin(`${organisation}/ledger/${name}`);
     const mayCreate = !(await hasInception(keysDirectory, origin));
     const privateKey = await openKey(keysDirectory, `log-${name}`, { mayCreate });
     return createNoteSigner({ name: origin, privateKey });
   };
-  const signers = { public: await open('public'), private: await open('private') };
+  const isSealed = await hasInception(keysDirectory, parseOrigin(`${organisation}/ledger/private`));
+  const keys = {
+    public: await open('public'),
+    private: await open('private'),
+    sealing: await openSealingKey(keysDirectory, { mayCreate: !isSealed }),
+  };
   const policy = {
-    logs: NAMES.map((name) => ({ key: signers[name].verifierKey, url: `${publicUrl}/log/${name}` })),
+    logs: NAMES.map((name) => ({ key: keys[name].verifierKey, url: `${publicUrl}/log/${name}` })),
     ...{ witnesses: [], groups: [], quorum: NO_QUORUM },
   };
   await replaceFile(join(keysDirectory, 'trust.policy'), encodePolicy(policy));
-  return signers;
+  return keys;
 }
 
 /** Opens both ledgers. @throws LedgerError FROZEN if keys, database and tile store do not belong together */
 export async function openLedgers(
   { organisation, replayOf, onStepOf, ...deps }: CommonDeps,
-  signers: LogSigners,
+  keys: LedgerKeys,
 ): Promise<Ledgers> {
-  const open = (name: LedgerName) =>
+  const open = (name: LedgerName, sealing?: LedgerDeps['sealing']) =>
     openLedger({
-      ...{ ...deps, replay: replayOf(name), onStep: onStepOf(name) },
-      ...{ origin: parseOrigin(`${organisation}/ledger/${name}`), signer: signers[name] },
+      ...{ ...deps, replay: replayOf(name), onStep: onStepOf(name), ...(sealing && { sealing }) },
+      ...{ origin: parseOrigin(`${organisation}/ledger/${name}`), signer: keys[name] },
     });
   const opened = await open('public');
   try {
-    return gatherLedgers({ public: opened, private: await open('private') });
+    const publicHead = async () => ({ ...(await opened.publishedHead()), origin: opened.origin });
+    const sealed = await open('private', { key: keys.sealing, publicHead });
+    return gatherLedgers({ public: opened, private: sealed });
   } catch (error) {
     await opened.close();
     throw error;

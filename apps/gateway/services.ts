@@ -10,7 +10,7 @@ import type { FastifyBaseLogger } from 'fastify';
 
 import type { Config } from './config.ts';
 import type { GatewayDeps } from './deps.ts';
-import { openLedgers, openLogSigners } from './ledgers.ts';
+import { openLedgers, openLedgerKeys } from './ledgers.ts';
 import { observeCommits } from './commit-observers.ts';
 import { countUploads, openMetrics } from './metrics.ts';
 import { traceBlobs, traceDatabase } from './tracing/stores.ts';
@@ -44,7 +44,7 @@ export async function openServices(
   const applied = await migrate(config.databaseUrl);
   if (applied.length > 0) log.info({ migrations: applied }, 'database migrated');
 
-  const signers = await openLogSigners({ organisation, keysDirectory, publicUrl });
+  const keys = await openLedgerKeys({ organisation, keysDirectory, publicUrl });
   const tokenKey = await openKey(keysDirectory, 'token');
   const receiptKey = await openKey(keysDirectory, 'receipt');
 
@@ -65,7 +65,7 @@ export async function openServices(
         replayOf: (name) => openReplay(blobs, name),
         onStepOf: observeCommits({ onStep, metrics, tracing }),
       },
-      signers,
+      keys,
     );
     metrics.watch(ledgers);
     const stores = { database, blobs, access, ledgers };

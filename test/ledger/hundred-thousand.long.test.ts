@@ -110,7 +110,7 @@ const growTo = async (size: number): Promise<number> => {
     const records = Array.from({ length: Math.min(PER_TRANSACTION, size - number) }, (_, n) =>
       record(number + n),
     );
-    const prepared = await ledger.prepare({ id: 1, name: 'public/appended' }, records);
+    const prepared = await ledger.prepare({ name: 'public/appended' }, records);
     await database.transaction((transaction) => ledger.append(transaction, prepared));
   }
   await awaitPublished(gateway.databaseUrl);

@@ -9,6 +9,8 @@ export interface PreparedEntry {
   readonly entry: Uint8Array;
   /** RFC 6962 leaf hash of the entry, 32 bytes. */
   readonly leafHash: Uint8Array;
+  /** Where the entry is sealed, or opens a scope: the scope that it is queued under, and what is kept off the tree. */
+  readonly sealed?: { readonly scopeId: string; readonly repoSalt: Uint8Array; readonly body: Uint8Array };
 }
 
 const ENQUEUE: Statement = {
@@ -18,15 +20,24 @@ const ENQUEUE: Statement = {
 
 /** Gives records their final bytes. @throws RecordError TOO_LARGE, BAD_RECORD */
 export function prepareEntries(records: readonly LedgerRecord[]): PreparedEntry[] {
-  return records.map((record) => {
-    const entry = encodeRecord(record);
-    return { recordId: record.recordId, entry, leafHash: hashLeaf(entry) };
-  });
+  return records.map((record) => hashed(record.recordId, encodeRecord(record)));
 }
 
-/** The parameters of the SQL function `ledger_enqueue`, in its order. */
+/** An entry of a record with its leaf hash. */
+export function hashed(recordId: RecordId, entry: Uint8Array): PreparedEntry {
+  return { recordId, entry, leafHash: hashLeaf(entry) };
+}
+
+/** The parameters of the SQL function `ledger_enqueue`, in its order; all entries are of one scope, or of none. */
 export function queueParameters(ledgerId: number, prepared: readonly PreparedEntry[]): Parameter[] {
-  return [ledgerId, null, prepared.map(({ recordId }) => recordId), prepared.map(({ entry }) => entry), null];
+  const sealed = prepared.flatMap((one) => one.sealed ?? []);
+  return [
+    ledgerId,
+    sealed[0]?.scopeId ?? null,
+    prepared.map(({ recordId }) => recordId),
+    prepared.map(({ entry }) => entry),
+    sealed.length === 0 ? null : sealed.map(({ body }) => body),
+  ];
 }
 
 /** Queues entries in the caller's transaction: they are acknowledged exactly if it commits. */

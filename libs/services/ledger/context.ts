@@ -3,6 +3,9 @@ import type { Database, Transaction } from '@dockchains/database';
 import type { LedgerRecord } from '@dockchains/records';
 import type { NoteSigner, Origin } from '@dockchains/tlog';
 
+import type { Sealing } from './sealed/scopes.ts';
+import type { Sealer } from './sealed/seal.ts';
+
 /** The steps of the commit protocol (design §4), in their order. Publication is where witnesses will stand. */
 export type CommitStep = 'sequenced' | 'staged' | 'signed' | 'published' | 'promoted';
 
@@ -20,8 +23,8 @@ export interface LedgerDeps {
   readonly keysDirectory: string;
   readonly origin: Origin;
   readonly signer: NoteSigner;
-  /** The organisation's sealing key, 32 bytes, where records are sealed; without it they stand in the clear. */
-  readonly sealingKey?: Uint8Array;
+  /** Where the records of this ledger are sealed; without it they stand in the clear. */
+  readonly sealing?: Sealing;
   readonly clock: () => Date;
   /** At most one checkpoint in this time, in milliseconds. */
   readonly checkpointIntervalMs: number;
@@ -44,6 +47,8 @@ export interface LedgerContext extends LedgerDeps {
   readonly ledgerId: number;
   /** `public`, the last component of the origin: names the ledger's keys in the tile store. */
   readonly name: string;
+  /** Of a ledger that seals its records. */
+  readonly sealer?: Sealer;
 }
 
 /** Where the ledger's files lie in the tile store. */

@@ -1,50 +1,27 @@
-import { createHash, generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { openFileTileStore, type TileStore } from '@dockchains/blobs';
-import { migrate, openDatabase, type Database } from '@dockchains/database';
-import { createTestDatabase, type TestDatabase } from '@dockchains/testing';
-import { createNoteSigner, parseOrigin } from '@dockchains/tlog';
+import type { TileStore } from '@dockchains/blobs';
+import type { Database } from '@dockchains/database';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { beginLedger } from './begin.ts';
 import { signedKey, type Batch, type LedgerContext } from './context.ts';
 import { findPublishedHead, findSignedHead, publishHead, signBatch } from './heads.ts';
+import { type LedgerFixture, makeFixture } from './testing/fixture.ts';
 
-const ORIGIN = parseOrigin('acme.example/ledger/public');
-const signer = createNoteSigner({ name: ORIGIN, privateKey: generateKeyPairSync('ed25519').privateKey });
-
-let testDatabase: TestDatabase;
+let fixture: LedgerFixture;
 let database: Database;
-let folder: string;
 let context: LedgerContext;
 
 beforeEach(async () => {
-  testDatabase = await createTestDatabase();
-  await migrate(testDatabase.url);
-  database = openDatabase(testDatabase.url);
-  folder = await mkdtemp(join(tmpdir(), 'dockchains-heads-'));
-  const deps = {
-    database,
-    tiles: await openFileTileStore(folder),
-    keysDirectory: join(folder, 'keys'),
-    origin: ORIGIN,
-    signer,
-    clock: () => new Date(),
-    checkpointIntervalMs: 200,
-    replay: () => Promise.resolve(),
-    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
-  };
-  context = { ...deps, name: 'public', ledgerId: await beginLedger(deps, 'public') };
+  fixture = await makeFixture();
+  database = await fixture.openDatabase();
+  context = await fixture.contextOf(database);
 });
 
-afterEach(async () => {
-  await database.close();
-  await testDatabase.drop();
-  await rm(folder, { recursive: true });
-});
+afterEach(() => fixture.end());
 
 const batch = (start: bigint, end: bigint): Batch => ({
   start,
@@ -135,7 +112,7 @@ test('a published head only grows', async () => {
 test('a gateway that begins the log while another signs does not take the note back', async () => {
   const signed = await signBatch(context, batch(0n, 2n));
   const looked: TileStore['get'] = () => Promise.resolve(undefined); // it looked before the other had begun
-  await rm(join(folder, 'keys'), { recursive: true });
+  await rm(join(fixture.folder, 'keys'), { recursive: true });
   await beginLedger({ ...context, tiles: { ...context.tiles, get: looked } }, 'public');
   expect((await context.tiles.get(signedKey('public')))?.toString()).toBe(signed.note);
 });

@@ -2,6 +2,7 @@ export type { PreparedEntry } from './append.ts';
 export type { Batch, CommitStep, LedgerDeps, LedgerLog } from './context.ts';
 export { LedgerError } from './errors.ts';
 export type { LedgerErrorCode } from './errors.ts';
+export type { KeptHead } from './heads.ts';
 export { openLedger } from './ledger.ts';
 export type { Ledger, LedgerStatus } from './ledger.ts';
 export { gatherLedgers } from './ledgers.ts';

@@ -1,84 +1,52 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdtemp, rm, readdir, writeFile, readFile, unlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { openFileTileStore } from '@dockchains/blobs';
-import { migrate, openDatabase, type Database } from '@dockchains/database';
-import { parseDigest } from '@dockchains/oci';
-import { parseRecordId, type LedgerRecord } from '@dockchains/records';
-import { createTestDatabase, type TestDatabase } from '@dockchains/testing';
+import type { Database } from '@dockchains/database';
 import {
-  createNoteSigner,
+  hashLeaf,
   openCheckpoint,
-  parseOrigin,
   parsePolicy,
   parseProofFile,
   parseVerifierKey,
   rootFromTiles,
-  hashLeaf,
   verifyProofFile,
 } from '@dockchains/tlog';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import type { CommitStep } from './context.ts';
 import { openLedger, type Ledger } from './ledger.ts';
+import { type LedgerFixture, makeFixture, tagSet } from './testing/fixture.ts';
 
-const ORIGIN = parseOrigin('acme.example/ledger/public');
-
-let testDatabase: TestDatabase;
+let fixture: LedgerFixture;
 let database: Database;
 let folder: string;
-const { privateKey } = generateKeyPairSync('ed25519');
-const signer = createNoteSigner({ name: ORIGIN, privateKey });
 const opened: Ledger[] = [];
 
 beforeEach(async () => {
-  testDatabase = await createTestDatabase();
-  await migrate(testDatabase.url);
-  database = openDatabase(testDatabase.url);
-  folder = await mkdtemp(join(tmpdir(), 'dockchains-ledger-'));
+  fixture = await makeFixture();
+  database = await fixture.openDatabase();
+  ({ folder } = fixture);
 });
 
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((ledger) => ledger.close()));
-  await database.close();
-  await testDatabase.drop();
-  await rm(folder, { recursive: true });
+  await fixture.end();
 });
 
 const NOTHING = { policies: [], scopes: [], everything: false };
 
-const record = (tag: string): LedgerRecord => ({
-  kind: 'tag-set',
-  organisation: 'acme.example',
-  repository: 'public/app',
-  recordId: parseRecordId(randomBytes(16).toString('hex')),
-  digest: parseDigest(`sha256:${'ab'.repeat(32)}`),
-  mediaType: 'application/vnd.oci.image.manifest.v1+json',
-  size: 512,
-  tag,
-  time: '2026-01-02T03:04:05.678Z',
-});
-
 const replayed: string[] = [];
 
 const open = async (onStep?: (step: CommitStep) => Promise<void> | void): Promise<Ledger> => {
-  const ledger = await openLedger({
-    database,
-    tiles: await openFileTileStore(folder),
-    keysDirectory: join(folder, 'keys'),
-    origin: ORIGIN,
-    signer,
-    clock: () => new Date(),
-    checkpointIntervalMs: 20,
-    replay: (_transaction, { recordId }) => {
-      replayed.push(recordId);
-      return Promise.resolve();
-    },
-    ...(onStep === undefined ? {} : { onStep }),
-    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
-  });
+  const ledger = await openLedger(
+    await fixture.depsOf(database, {
+      replay: (_transaction, { recordId }) => {
+        replayed.push(recordId);
+        return Promise.resolve();
+      },
+      ...(onStep === undefined ? {} : { onStep }),
+    }),
+  );
   opened.push(ledger);
   return ledger;
 };
@@ -86,7 +54,7 @@ const open = async (onStep?: (step: CommitStep) => Promise<void> | void): Promis
 const REPOSITORY = { id: 1, name: 'public/app' };
 
 const append = async (ledger: Ledger, count: number): Promise<string[]> => {
-  const records = Array.from({ length: count }, (_, index) => record(`t${index}`));
+  const records = Array.from({ length: count }, (_, index) => tagSet(`t${index}`));
   const prepared = await ledger.prepare(REPOSITORY, records);
   await database.transaction((transaction) => ledger.append(transaction, prepared));
   ledger.wake();
@@ -134,7 +102,7 @@ describe('the commit protocol', () => {
 
   test('forgets records whose transaction rolled back', async () => {
     const ledger = await open();
-    const prepared = await ledger.prepare(REPOSITORY, [record('lost')]);
+    const prepared = await ledger.prepare(REPOSITORY, [tagSet('lost')]);
     await expect(
       database.transaction(async (transaction) => {
         await ledger.append(transaction, prepared);

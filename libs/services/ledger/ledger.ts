@@ -18,6 +18,9 @@ import {
   type Shown,
 } from './reads.ts';
 import { createSealedReader, type SealedReader } from './sealed/read-sealed.ts';
+import { openScopeKeys } from './sealed/scope-keys.ts';
+import { endScope } from './sealed/scopes.ts';
+import { createSealer } from './sealed/seal.ts';
 import { Sequencer } from './sequencer.ts';
 import { readBundle, readTile, type TileCache } from './tiles.ts';
 
@@ -50,14 +53,18 @@ export interface Ledger {
   /** The log's C2SP verifier key. */
   readonly verifierKey: string;
   /**
-   * Gives records of one repository their final bytes, for `append`. Not within a transaction: it may write in one of its own.
+   * Gives records of one repository their final bytes, for `append`, sealed where the ledger seals; those of no repository
+   * stay in the clear. Not within a transaction: it may write in one of its own.
    * @throws LedgerError FROZEN, BUSY; RecordError TOO_LARGE
    */
   prepare(
-    repository: { readonly id: number; readonly name: string },
+    repository: { readonly name: string } | undefined,
     records: readonly LedgerRecord[],
   ): Promise<readonly PreparedEntry[]>;
-  /** Queues entries in the caller's transaction; acknowledged exactly if that commits. Call `wake` afterwards. */
+  /**
+   * Queues entries of one `prepare` in the caller's transaction; acknowledged exactly if that commits. Call `wake`
+   * afterwards. SQLSTATE 40001 says that the scope of sealed ones has closed meanwhile: prepare anew.
+   */
   append(transaction: Transaction, prepared: readonly PreparedEntry[]): Promise<void>;
   /** The parameters of the SQL function `ledger_enqueue`, in its order: for a function that appends as its last step. */
   queueParameters(prepared: readonly PreparedEntry[]): Parameter[];
@@ -70,10 +77,13 @@ export interface Ledger {
   /** The signed note that everybody may see. */
   publishedCheckpoint(): Promise<string>;
   publishedSize(): Promise<bigint>;
+  publishedHead(): Promise<KeptHead>;
   readTile(tile: TileId): Promise<Uint8Array | undefined>;
   readBundle(bundle: { index: bigint; width: number }): Promise<Uint8Array | undefined>;
   /** For those whose right to it was asked for already; a sealed entry comes as it is. */
   findEntry(recordId: string): Promise<FoundEntry | undefined>;
+  /** Ends the open scope of a repository, in the caller's transaction: nothing more is sealed under it. */
+  endScope(transaction: Transaction, repository: string): Promise<void>;
   /** The entries of those records that there are, by record id: in a ledger of sealed records, those that may be read. */
   findEntries(
     recordIds: readonly string[],
@@ -98,7 +108,7 @@ export interface Ledger {
  */
 export async function openLedger(deps: LedgerDeps): Promise<Ledger> {
   const name = deps.origin.slice(deps.origin.lastIndexOf('/') + 1);
-  const context: LedgerContext = { ...deps, name, ledgerId: await beginLedger(deps, name) };
+  const context = openContext(deps, name, await beginLedger(deps, name));
   const cache: TileCache = new LRUCache({
     maxSize: TILE_CACHE_BYTES,
     sizeCalculation: (bytes) => Math.max(1, bytes.length),
@@ -122,11 +132,12 @@ export async function openLedger(deps: LedgerDeps): Promise<Ledger> {
     name,
     verifierKey: encodeVerifierKey(deps.signer.verifierKey),
 
-    prepare: (_repository, records) =>
-      new Promise((resolve) => {
-        refuseWrites(sequencer, deps.origin);
-        resolve(prepareEntries(records));
-      }),
+    async prepare(repository, records) {
+      refuseWrites(sequencer, deps.origin);
+      const { sealer } = context;
+      if (sealer === undefined || repository === undefined) return prepareEntries(records);
+      return sealer.prepare(repository.name, records);
+    },
     append: (transaction, prepared) => enqueue(transaction, context.ledgerId, prepared),
     queueParameters: (prepared) => queueParameters(context.ledgerId, prepared),
     requireWritable: () => {
@@ -138,9 +149,11 @@ export async function openLedger(deps: LedgerDeps): Promise<Ledger> {
 
     publishedCheckpoint: async () => (await published()).note,
     publishedSize: async () => (await published()).size,
+    publishedHead: published,
     readTile: (tile) => readTile(context, cache, tile),
     readBundle: (bundle) => readBundle(context, cache, bundle),
     findEntry: async (recordId) => (await findEntries(context, [recordId])).get(recordId),
+    endScope: (transaction, repository) => endScope(transaction, repository, deps.clock()),
     findEntries: (recordIds, readable) => reader.findEntries(recordIds, readable),
     readEntries: (start, limit, readable) => reader.readEntries(start, limit, readable),
     prove: (index) => proveEntry(context, { cache, disclose: (entry) => reader.disclose(entry) }, index),
@@ -169,9 +182,16 @@ export async function openLedger(deps: LedgerDeps): Promise<Ledger> {
   };
 }
 
+function openContext(deps: LedgerDeps, name: string, ledgerId: number): LedgerContext {
+  const context = { ...deps, name, ledgerId };
+  const { sealing } = deps;
+  if (sealing === undefined) return context;
+  return { ...context, sealer: createSealer({ ...context, sealing }, openScopeKeys(sealing.key)) };
+}
+
 function openReader(context: LedgerContext): SealedReader {
-  const { database, ledgerId, sealingKey } = context;
-  if (sealingKey !== undefined) return createSealedReader({ database, ledgerId, sealingKey });
+  const { database, ledgerId, sealer } = context;
+  if (sealer !== undefined) return createSealedReader({ database, ledgerId, keyOf: sealer.keyOf });
   return {
     async findEntries(recordIds) {
       const found = await findEntries(context, recordIds);

@@ -2,6 +2,7 @@ import { encodeBundle, entriesPath, tilePath, TILE_WIDTH } from '@dockchains/tlo
 
 import { keyOf, type Batch, type LedgerContext } from './context.ts';
 import { LedgerError } from './errors.ts';
+import { bodiesKey, encodeBodies } from './sealed/bodies.ts';
 import { listStaged } from './staging.ts';
 
 const WIDTH = BigInt(TILE_WIDTH);
@@ -11,6 +12,12 @@ const PARALLEL_TILES = 8;
 const READ_LEAVES = {
   name: 'ledger-read-leaves',
   text: `SELECT entry, leaf_hash FROM ledger_entry WHERE ledger_id = $1 AND index >= $2 AND index < $3 ORDER BY index`,
+};
+const READ_BODIES = {
+  name: 'ledger-read-bodies',
+  text: `SELECT b.body FROM ledger_entry e
+           LEFT JOIN sealed_record b ON b.ledger_id = e.ledger_id AND b.record_id = e.record_id
+         WHERE e.ledger_id = $1 AND e.index >= $2 AND e.index < $3 ORDER BY e.index`,
 };
 const READ_NODES = {
   name: 'ledger-read-nodes',
@@ -53,10 +60,10 @@ export async function promoteBatch(context: LedgerContext, batch: Batch): Promis
   if (batch.start / WIDTH !== batch.end / WIDTH) await dropCovered(context, (batch.end / WIDTH) * WIDTH);
 }
 
-const promoteLeaves = async (
-  { database, tiles, ledgerId, name }: LedgerContext,
-  index: bigint,
-): Promise<void> => {
+const promoteLeaves = async (context: LedgerContext, index: bigint): Promise<void> => {
+  const { database, tiles, ledgerId, name } = context;
+  // Before the entries: whoever recovers from those finds the bodies too.
+  if (context.sealer !== undefined) await promoteBodies(context, index);
   const rows = await database.query<{ entry: Buffer; leaf_hash: Buffer }>(READ_LEAVES, [
     ledgerId,
     index * WIDTH,
@@ -67,6 +74,19 @@ const promoteLeaves = async (
   await tiles.putIfAbsent(keyOf(name, entriesPath({ index, width: TILE_WIDTH })), bundle);
   const tile = Buffer.concat(rows.map((row) => row.leaf_hash));
   await tiles.putIfAbsent(keyOf(name, tilePath({ level: 0, index, width: TILE_WIDTH })), tile);
+};
+
+const promoteBodies = async (
+  { database, tiles, ledgerId, name }: LedgerContext,
+  index: bigint,
+): Promise<void> => {
+  const rows = await database.query<{ body: Buffer | null }>(READ_BODIES, [
+    ledgerId,
+    index * WIDTH,
+    (index + 1n) * WIDTH,
+  ]);
+  requireWhole(rows, `bodies ${index * WIDTH} to ${(index + 1n) * WIDTH}`);
+  await tiles.putIfAbsent(bodiesKey(name, index), encodeBodies(rows.map(({ body }) => body)));
 };
 
 const promoteNodes = async (

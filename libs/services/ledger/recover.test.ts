@@ -1,80 +1,39 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
-import { openFileTileStore } from '@dockchains/blobs';
-import { type Database, migrate, openDatabase } from '@dockchains/database';
-import { parseDigest } from '@dockchains/oci';
-import { type LedgerRecord, parseRecordId } from '@dockchains/records';
-import { createTestDatabase } from '@dockchains/testing';
-import { createNoteSigner, EMPTY_ROOT, parseOrigin, signCheckpoint } from '@dockchains/tlog';
+import type { Database } from '@dockchains/database';
+import { EMPTY_ROOT, signCheckpoint } from '@dockchains/tlog';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { enqueue, prepareEntries } from './append.ts';
-import { beginLedger } from './begin.ts';
 import { signedKey, type Batch, type LedgerContext } from './context.ts';
 import { findSignedHead, publishHead, signBatch } from './heads.ts';
 import { promoteBatch } from './promote.ts';
 import { findLag, readEvidence, recover } from './recover.ts';
 import { sequenceBatch } from './sequence.ts';
 import { stageBatch } from './staging.ts';
+import { type LedgerFixture, makeFixture, ORIGIN, tagSet } from './testing/fixture.ts';
 
-const ORIGIN = parseOrigin('acme.example/ledger/public');
-const signer = createNoteSigner({ name: ORIGIN, privateKey: generateKeyPairSync('ed25519').privateKey });
 const NOTHING_SEEN = { size: 0n, root: EMPTY_ROOT };
 const READ_BATCHES = {
   name: 'test-read-batches',
   text: 'SELECT start, "end", root FROM ledger_batch WHERE ledger_id = $1 ORDER BY "end"',
 };
 
-let folder: string;
-const closing: (() => Promise<void>)[] = [];
+let fixture: LedgerFixture;
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'dockchains-recover-'));
+  fixture = await makeFixture();
 });
 
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-  await rm(folder, { recursive: true });
-});
+afterEach(() => fixture.end());
 
 /** The ledger over a database of its own, empty as a copy from before the first entry; the tile store is one for all. */
-const openEmptyCopy = async (): Promise<LedgerContext> => {
-  const testDatabase = await createTestDatabase();
-  await migrate(testDatabase.url);
-  const database = openDatabase(testDatabase.url);
-  closing.push(async () => {
-    await database.close();
-    await testDatabase.drop();
-  });
-  const deps = {
-    database,
-    tiles: await openFileTileStore(folder),
-    keysDirectory: join(folder, 'keys'),
-    origin: ORIGIN,
-    signer,
-    clock: () => new Date(),
-    checkpointIntervalMs: 200,
-    replay: () => Promise.resolve(),
-    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
-  };
-  return { ...deps, name: 'public', ledgerId: await beginLedger(deps, 'public') };
-};
-
-const record = (): LedgerRecord => ({
-  kind: 'tag-deleted',
-  organisation: 'acme.example',
-  repository: 'public/app',
-  recordId: parseRecordId(randomBytes(16).toString('hex')),
-  digest: parseDigest(`sha256:${'ab'.repeat(32)}`),
-  tag: 'v1',
-  time: '2026-01-02T03:04:05.678Z',
-});
+const openEmptyCopy = async (): Promise<LedgerContext> => fixture.contextOf(await fixture.openDatabase());
 
 const sequence = async (context: LedgerContext, count: number): Promise<Batch> => {
-  await enqueue(context.database, context.ledgerId, prepareEntries(Array.from({ length: count }, record)));
+  await enqueue(
+    context.database,
+    context.ledgerId,
+    prepareEntries(Array.from({ length: count }, () => tagSet('v1'))),
+  );
   const sequenced = await sequenceBatch(context, NOTHING_SEEN);
   if (sequenced === undefined) throw new Error('The queue is empty.');
   return sequenced.batch;
@@ -134,7 +93,7 @@ test('a recovery makes the partitions that the copy does not have yet', async ()
 test('a copy that is behind final bundles alone is found out, whatever the signed note says', async () => {
   const before = await openEmptyCopy();
   await finish(before, await sequence(before, 256));
-  const note = signCheckpoint({ origin: ORIGIN, size: 0n, root: EMPTY_ROOT }, signer);
+  const note = signCheckpoint({ origin: ORIGIN, size: 0n, root: EMPTY_ROOT }, before.signer);
   await before.tiles.replace(signedKey('public'), Buffer.from(note));
   expect(await lagOf(before)).toBeUndefined();
   expect(await lagOf(await openEmptyCopy())).toContain('tile/entries/000');

@@ -1,5 +1,4 @@
 import type { Transaction } from '@dockchains/database';
-import { parseRecord } from '@dockchains/records';
 import { entriesPath, openCheckpoint, parseBundle, rootFromTiles, TILE_WIDTH } from '@dockchains/tlog';
 
 import { keyOf, signedKey, type Batch, type LedgerContext } from './context.ts';
@@ -7,6 +6,8 @@ import { insertEntries, lockHead, readHead, type Head, type NewEntry } from './e
 import { LedgerError } from './errors.ts';
 import { findPublishedHead, findSignedHead, publishHead, type KeptHead } from './heads.ts';
 import { ensurePartitions, noteBatch } from './sequence.ts';
+import { bodiesKey, parseBodies } from './sealed/bodies.ts';
+import { type FoundBytes, recordIdOf, restoreEntry } from './sealed/restore.ts';
 import { listStaged, parseStagedBatch, parseStagedKey, type StagedBatch } from './staging.ts';
 import { readCommittedTile } from './tiles.ts';
 
@@ -105,7 +106,7 @@ const checkOverlap = async (context: LedgerContext, head: Head): Promise<void> =
   if (bundle === undefined) return;
   const [row] = await context.database.query<{ entry: Buffer }>(READ_LEAF, [context.ledgerId, index]);
   const kept = bundle[Number(index % WIDTH)];
-  if (row !== undefined && kept !== undefined && row.entry.equals(kept)) return;
+  if (row !== undefined && kept !== undefined && row.entry.equals(kept.entry)) return;
   throw contradiction(`Entry ${index} differs between the database and the tile store`);
 };
 
@@ -119,9 +120,15 @@ const recoverBundles = async (context: LedgerContext, from: bigint): Promise<big
   return size;
 };
 
-const readBundle = async (context: LedgerContext, index: bigint): Promise<Uint8Array[] | undefined> => {
+const readBundle = async (context: LedgerContext, index: bigint): Promise<FoundBytes[] | undefined> => {
   const bytes = await context.tiles.get(keyOf(context.name, entriesPath({ index, width: TILE_WIDTH })));
-  return bytes === undefined ? undefined : [...parseBundle(bytes, TILE_WIDTH)];
+  if (bytes === undefined) return undefined;
+  const kept = context.sealer && (await context.tiles.get(bodiesKey(context.name, index)));
+  if (context.sealer !== undefined && kept === undefined) {
+    throw contradiction(`The bodies of bundle ${index} are not in the tile store`);
+  }
+  const bodies = kept === undefined ? [] : parseBodies(kept, TILE_WIDTH);
+  return [...parseBundle(bytes, TILE_WIDTH)].map((entry, at) => ({ entry, body: bodies[at] ?? null }));
 };
 
 const readStaged = async (context: LedgerContext, key: string): Promise<StagedBatch> => {
@@ -142,7 +149,9 @@ const applyStaged = async (context: LedgerContext, staged: StagedBatch): Promise
       `Entries ${head.size} to ${staged.start} are neither in the database nor in the tile store`,
     );
   }
-  const missing = staged.entries.slice(Number(head.size - staged.start));
+  const missing = staged.entries
+    .map((entry, at) => ({ entry, body: staged.bodies?.[at] ?? null }))
+    .slice(Number(head.size - staged.start));
   await applyEntries(context, head.size, missing, staged);
   return staged.end;
 };
@@ -154,18 +163,14 @@ const applyStaged = async (context: LedgerContext, staged: StagedBatch): Promise
 const applyEntries = async (
   context: LedgerContext,
   size: bigint,
-  entries: readonly Uint8Array[],
+  found: readonly FoundBytes[],
   staged?: StagedBatch,
 ): Promise<Batch> => {
   await ensurePartitions(context.database, size);
   return context.database.transaction(async (transaction: Transaction) => {
     const head = await lockHead(transaction, context.ledgerId);
     if (head.size !== size) throw contradiction('Another gateway writes while this one recovers');
-    const records = entries.map((entry) => parseRecord(entry));
-    const recovered: NewEntry[] = entries.map((entry, position) => ({
-      recordId: records[position]?.recordId ?? '',
-      entry,
-    }));
+    const recovered: NewEntry[] = found.map(({ entry }) => ({ recordId: recordIdOf(entry), entry }));
     await transaction.query(DROP_QUEUED, [context.ledgerId, recovered.map(({ recordId }) => recordId)]);
     const { batch } = await insertEntries(transaction, context.ledgerId, head, recovered);
     if (staged !== undefined) {
@@ -176,7 +181,7 @@ const applyEntries = async (
       }
       await noteBatch(transaction, context.ledgerId, staged);
     }
-    for (const record of records) await context.replay(transaction, record);
+    for (const one of found) await context.replay(transaction, await restoreEntry(context, transaction, one));
     return batch;
   });
 };

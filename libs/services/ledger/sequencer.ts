@@ -9,12 +9,15 @@ import { LedgerError } from './errors.ts';
 import { publishHead, signBatch } from './heads.ts';
 import { promoteBatch } from './promote.ts';
 import { findLag, readEvidence, recover } from './recover.ts';
+import { closeDueScopes } from './sealed/closing.ts';
 import { ensurePartitions, refuseRegression, sequenceBatch, type SeenHead } from './sequence.ts';
 import { stageBatch } from './staging.ts';
 
 // How often a follower asks for the lead: the leader's end stalls publication for so long and its own recovery.
 const FOLLOW_INTERVAL_MS = 250;
 const RETRY_MS = 500;
+// How often scopes whose period is over are looked for.
+const CLOSE_INTERVAL_MS = 1_000;
 
 const READ_BATCHES = {
   name: 'ledger-read-batches',
@@ -45,6 +48,7 @@ export class Sequencer {
   readonly #context: LedgerContext;
   readonly #stop = new AbortController();
   #seen: SeenHead | undefined;
+  #closedAt = -Infinity;
   #wake: (() => void) | undefined;
   #running: Promise<void> = Promise.resolve();
 
@@ -112,6 +116,7 @@ export class Sequencer {
     if (this.#seen !== undefined) refuseRegression(head, this.#seen);
     this.#seen = head;
     await this.#finishBatches();
+    await this.#closeScopes();
     await this.#countQueued();
     if (this.state.queued === 0n) return false;
     await ensurePartitions(database, head.size);
@@ -121,6 +126,12 @@ export class Sequencer {
     await this.#report('sequenced', sequenced.batch);
     await this.#finishBatches();
     return true;
+  }
+
+  async #closeScopes(): Promise<void> {
+    if (this.#context.sealer === undefined || performance.now() < this.#closedAt + CLOSE_INTERVAL_MS) return;
+    await closeDueScopes(this.#context);
+    this.#closedAt = performance.now();
   }
 
   async #countQueued(): Promise<void> {

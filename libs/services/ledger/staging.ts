@@ -3,18 +3,28 @@ import { HASH_BYTES, parseOrigin, type Origin } from '@dockchains/tlog';
 
 import { keyOf, type Batch, type LedgerContext } from './context.ts';
 import { LedgerError } from './errors.ts';
+import { encodeBodies, parseBodies } from './sealed/bodies.ts';
 
 /** A batch as it lies in the tile store, with the entries of [start, end). */
 export interface StagedBatch extends Batch {
   readonly origin: Origin;
   readonly entries: readonly Uint8Array[];
+  /** Of a ledger of sealed records: the body of each entry, null for one in the clear. */
+  readonly bodies?: readonly (Uint8Array | null)[];
 }
 
 const MAGIC = 'dockchains.org/staged-batch/v1';
+const SEALED_MAGIC = 'dockchains.org/staged-sealed-batch/v1';
 
 const READ_ENTRIES = {
   name: 'ledger-read-batch-entries',
   text: 'SELECT entry FROM ledger_entry WHERE ledger_id = $1 AND index >= $2 AND index < $3 ORDER BY index',
+};
+const READ_SEALED_ENTRIES = {
+  name: 'ledger-read-sealed-batch-entries',
+  text: `SELECT e.entry, b.body FROM ledger_entry e
+           LEFT JOIN sealed_record b ON b.ledger_id = e.ledger_id AND b.record_id = e.record_id
+         WHERE e.ledger_id = $1 AND e.index >= $2 AND e.index < $3 ORDER BY e.index`,
 };
 
 /** `log/<ledger>/staging/<size>-<root in hex>`: a function of the committed indices alone. */
@@ -35,11 +45,11 @@ export function parseStagedKey(key: string): { end: bigint; rootHex: string } | 
  * alone are kept; two sequencers stage equal bytes, and differing bytes under one key are fatal.
  */
 export async function stageBatch(context: LedgerContext, batch: Batch): Promise<void> {
-  const rows = await context.database.query<{ entry: Buffer }>(READ_ENTRIES, [
-    context.ledgerId,
-    batch.start,
-    batch.end,
-  ]);
+  const isSealed = context.sealer !== undefined;
+  const rows = await context.database.query<{ entry: Buffer; body?: Buffer | null }>(
+    isSealed ? READ_SEALED_ENTRIES : READ_ENTRIES,
+    [context.ledgerId, batch.start, batch.end],
+  );
   if (BigInt(rows.length) !== batch.end - batch.start) {
     throw new LedgerError(
       'CONTRADICTION',
@@ -50,6 +60,7 @@ export async function stageBatch(context: LedgerContext, batch: Batch): Promise<
     ...batch,
     origin: context.origin,
     entries: rows.map((row) => row.entry),
+    ...(isSealed && { bodies: rows.map(({ body }) => body ?? null) }),
   });
   await context.tiles.putIfAbsent(stagedKey(context.name, batch), staged);
 }
@@ -64,15 +75,19 @@ export async function listStaged(tiles: TileStore, name: string): Promise<{ end:
   return found.sort((a, b) => (a.end < b.end ? -1 : a.end > b.end ? 1 : 0));
 }
 
-/** A header of five lines, then each entry behind its u16 big-endian length as in C2SP tlog-tiles bundles. */
-function encodeStagedBatch({ origin, start, end, root, entries }: StagedBatch): Uint8Array {
-  const header = `${MAGIC}\n${origin}\n${start} ${end}\n${Buffer.from(root).toString('base64')}\n\n`;
+/**
+ * A header of five lines, then each entry behind its u16 big-endian length as in C2SP tlog-tiles bundles; where bodies are
+ * kept, all of them follow the entries (see `encodeBodies`).
+ */
+function encodeStagedBatch({ origin, start, end, root, entries, bodies }: StagedBatch): Uint8Array {
+  const header = `${bodies === undefined ? MAGIC : SEALED_MAGIC}\n${origin}\n${start} ${end}\n${Buffer.from(root).toString('base64')}\n\n`;
   const parts: Buffer[] = [Buffer.from(header)];
   for (const entry of entries) {
     const length = Buffer.alloc(2);
     length.writeUInt16BE(entry.length);
     parts.push(length, Buffer.from(entry.buffer, entry.byteOffset, entry.byteLength));
   }
+  if (bodies !== undefined) parts.push(encodeBodies(bodies));
   return Buffer.concat(parts);
 }
 
@@ -84,7 +99,7 @@ export function parseStagedBatch(bytes: Buffer, origin: Origin): StagedBatch {
   const match = /^(0|[1-9][0-9]{0,18}) ([1-9][0-9]{0,18})$/.exec(range ?? '');
   const root = Buffer.from(rootText ?? '', 'base64');
   if (
-    magic !== MAGIC ||
+    (magic !== MAGIC && magic !== SEALED_MAGIC) ||
     lines.length !== 4 ||
     match === null ||
     root.length !== HASH_BYTES ||
@@ -100,25 +115,29 @@ export function parseStagedBatch(bytes: Buffer, origin: Origin): StagedBatch {
   }
   const start = BigInt(match[1] ?? '');
   const end = BigInt(match[2] ?? '');
-  const entries = splitEntries(bytes.subarray(headerEnd + 2));
-  if (BigInt(entries.length) !== end - start) {
+  const count = Number(end - start);
+  const { entries, rest } = splitEntries(bytes.subarray(headerEnd + 2), count);
+  const batch = { origin, start, end, root, entries };
+  if (magic === SEALED_MAGIC) return { ...batch, bodies: parseBodies(rest, count) };
+  if (rest.length > 0) {
     throw new LedgerError(
       'CONTRADICTION',
-      `The staged batch ${start} to ${end} holds ${entries.length} entries.`,
+      `The staged batch ${start} to ${end} holds more than its entries.`,
     );
   }
-  return { origin, start, end, root, entries };
+  return batch;
 }
 
-const splitEntries = (bytes: Buffer): Buffer[] => {
+const splitEntries = (bytes: Buffer, count: number): { entries: Buffer[]; rest: Buffer } => {
   const entries: Buffer[] = [];
-  for (let offset = 0; offset < bytes.length;) {
+  let offset = 0;
+  while (entries.length < count) {
     const length = offset + 2 <= bytes.length ? bytes.readUInt16BE(offset) : Number.MAX_SAFE_INTEGER;
     if (offset + 2 + length > bytes.length) {
-      throw new LedgerError('CONTRADICTION', 'A staged batch ends in the middle of an entry.');
+      throw new LedgerError('CONTRADICTION', 'A staged batch ends before its last entry.');
     }
     entries.push(bytes.subarray(offset + 2, offset + 2 + length));
     offset += 2 + length;
   }
-  return entries;
+  return { entries, rest: bytes.subarray(offset) };
 };

@@ -89,7 +89,7 @@ async function deleteDoomed(
   const tagRecords = tags.map((tag): LedgerRecord => ({ kind: 'tag-deleted', ...common(), tag }));
   const recordIds = tagRecords.map(({ recordId }) => recordId);
   const append = async (records: readonly LedgerRecord[]): Promise<Parameter[]> =>
-    ledger.queueParameters(await ledger.prepare({ id, name: repository }, records));
+    ledger.queueParameters(await ledger.prepare({ name: repository }, records));
 
   if (reference.kind === 'tag') {
     await deps.database.query(DELETE_TAG, [

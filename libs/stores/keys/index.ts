@@ -1,2 +1,3 @@
 export { hasInception, KeyError, openKey, writeInception } from './key-files.ts';
 export type { KeyErrorCode, KeyRole } from './key-files.ts';
+export { openSealingKey } from './sealing-key.ts';

@@ -69,18 +69,29 @@ export async function writeInception(directory: string, origin: Origin, at: Date
 
 const inceptionName = (origin: Origin): string => `${origin.replaceAll('/', '_')}.inception`;
 
-const readKey = async (path: string): Promise<KeyObject | undefined> => {
+/** Reads a file that only its owner may read; undefined if there is none. @throws KeyError BAD_MODE */
+export async function readSecretFile(path: string): Promise<string | undefined> {
   try {
     const { mode } = await stat(path);
     if ((mode & 0o077) !== 0) {
       throw new KeyError('BAD_MODE', `${path} can be read by others than its owner: chmod 600 it.`);
     }
-    const key = createPrivateKey(await readFile(path, 'utf8'));
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+const readKey = async (path: string): Promise<KeyObject | undefined> => {
+  try {
+    const text = await readSecretFile(path);
+    if (text === undefined) return undefined;
+    const key = createPrivateKey(text);
     if (key.asymmetricKeyType !== 'ed25519') throw new KeyError('BAD_KEY', `${path} holds no Ed25519 key.`);
     return key;
   } catch (cause) {
     if (cause instanceof KeyError) throw cause;
-    if (isNotFound(cause)) return undefined;
     throw new KeyError(
       'BAD_KEY',
       `${path} can't be read as a PKCS #8 private key: put it back from its backup.`,
@@ -94,8 +105,8 @@ const readKey = async (path: string): Promise<KeyObject | undefined> => {
 const isNotFound = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'ENOENT';
 
-/** Puts a whole file at `name` unless one is there; file and folder are on disk when it returns. */
-const createDurably = async (directory: string, name: string, text: string): Promise<void> => {
+/** Puts a whole file (mode 0600) at `name` unless one is there; file and folder are on disk when it returns. */
+export async function createDurably(directory: string, name: string, text: string): Promise<void> {
   const temporary = join(directory, `.${name}.${randomUUID()}`);
   const file = await open(temporary, 'wx', 0o600);
   try {
@@ -117,4 +128,4 @@ const createDurably = async (directory: string, name: string, text: string): Pro
   } finally {
     await folder.close();
   }
-};
+}

@@ -1,10 +1,9 @@
 import type { Readable } from '@dockchains/access';
 import type { Database, Statement } from '@dockchains/database';
-import { openWithKey } from '@dockchains/escrow';
-import { encodeDisclosure, isSealedEntry, openRecord, type ScopeKey } from '@dockchains/records';
-import { LRUCache } from 'lru-cache';
+import { encodeDisclosure, isSealedEntry, openRecord } from '@dockchains/records';
 
 import type { FoundEntry, IndexedEntry, Shown } from '../reads.ts';
+import type { ScopeKeys } from './scope-keys.ts';
 
 /** Reads a ledger of sealed records for those who may see them; what they may not is left out before any limit. */
 export interface SealedReader {
@@ -19,11 +18,11 @@ export interface SealedReader {
   disclose(entry: IndexedEntry): Promise<Uint8Array>;
 }
 
-/** What the reader stands on: `sealingKey` is the organisation's, 32 bytes. */
+/** What the reader stands on. */
 export type SealedReaderDeps = {
   readonly database: Database;
   readonly ledgerId: number;
-  readonly sealingKey: Uint8Array;
+  readonly keyOf: ScopeKeys;
 };
 
 type SealedRow = {
@@ -71,20 +70,8 @@ const FIND_BODY: Statement = {
          WHERE s.ledger_id = $1 AND s.record_id = $2`,
 };
 
-const MAX_OPENED_SCOPES = 1000;
-
 /** Makes the reader of a private ledger. */
-export function createSealedReader({ database, ledgerId, sealingKey }: SealedReaderDeps): SealedReader {
-  // What opens a scope never changes, and costs a multiplication in the group.
-  const opened = new LRUCache<string, ScopeKey>({ max: MAX_OPENED_SCOPES });
-  const keyOf = (scopeId: string, { label, R }: { label: Uint8Array; R: Uint8Array }): ScopeKey => {
-    const known = opened.get(scopeId);
-    if (known !== undefined) return known;
-    const key = { scopeId, label, R, D: openWithKey(sealingKey, R) };
-    opened.set(scopeId, key);
-    return key;
-  };
-
+export function createSealedReader({ database, ledgerId, keyOf }: SealedReaderDeps): SealedReader {
   /** Opens a row; undefined if its body is not there, which an audit finds. */
   const open = ({
     entry,
@@ -95,7 +82,7 @@ export function createSealedReader({ database, ledgerId, sealingKey }: SealedRea
   }: Omit<SealedRow, 'index' | 'record_id'>) =>
     body === null || scopeId === null || label === null || R === null
       ? undefined
-      : { ...openRecord({ ...keyOf(scopeId, { label, R }), entry, body }), label };
+      : { ...openRecord({ ...keyOf({ scopeId, label, R }), entry, body }), label };
 
   const show = (row: SealedRow): Uint8Array | undefined =>
     isSealedEntry(row.entry) ? open(row)?.m : row.entry;
