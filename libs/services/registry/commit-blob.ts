@@ -1,33 +1,66 @@
-import { type BlobStore, BlobStoreError } from '@dockchains/blobs';
-import type { Queryable, Statement } from '@dockchains/database';
+import { BlobStoreError } from '@dockchains/blobs';
+import type { Statement } from '@dockchains/database';
 import { type Digest, OciError } from '@dockchains/oci';
 
+import type { RegistryDeps } from './deps.ts';
+import { leaseContent, leaseUntil } from './lease.ts';
 import { uploadUnknown } from './unknown.ts';
 
+/** An upload whose bytes are all there, and the row id of the repository that they are for, made if need be. */
+export interface CompleteUpload {
+  readonly id: string;
+  readonly ensureRepositoryId: () => Promise<number>;
+}
+
+type Deps = Pick<RegistryDeps, 'blobs' | 'database' | 'clock'> & { readonly leaseSeconds?: number };
+
 const LINK: Statement = {
-  name: 'registry_link_uploaded_blob',
-  text: `WITH stored AS (INSERT INTO blob (digest, size) VALUES ($2, $3) ON CONFLICT (digest) DO NOTHING),
-           ended AS (DELETE FROM upload WHERE id = $4)
-         INSERT INTO repository_blob (repository_id, digest) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+  name: 'registry_link_content',
+  text: 'SELECT link_content($1, $2, $3, $4) AS linked',
 };
 
 /**
- * Makes an upload's bytes a blob of a repository. Order: the blob is verified and durable in the store, then one statement
- * makes its row and link and ends the session; a crash in between leaves a blob that nobody names.
- * @throws OciError DIGEST_INVALID, the upload being as before; BLOB_UPLOAD_UNKNOWN; BlobStoreError
+ * Makes an upload's bytes a blob of a repository. Order: the bytes are verified; a lease, so that collection leaves what
+ * follows; they are durable in the store; then one statement makes row and link and ends the session. A crash in between
+ * leaves a blob that its lease lets go, and an upload that is refused leaves neither repository nor lease.
+ * @throws OciError DIGEST_INVALID, the upload being as before; BLOB_UPLOAD_UNKNOWN; BLOB_UPLOAD_INVALID with status 503;
+ *   BlobStoreError
  */
-export async function commitBlob(
-  { blobs, database }: { blobs: BlobStore; database: Queryable },
-  { id, repositoryId }: { id: string; repositoryId: number },
-  digest: Digest,
-): Promise<void> {
-  const { size } = await commitUpload(blobs, id, digest);
-  await database.query(LINK, [repositoryId, digest, size, id]);
+export async function commitBlob(deps: Deps, upload: CompleteUpload, digest: Digest): Promise<void> {
+  let lease: { repositoryId: number; until: Date } | undefined;
+  const { size } = await placeUpload(deps, upload.id, digest, async () => {
+    lease = { repositoryId: await upload.ensureRepositoryId(), until: leaseUntil(deps) };
+    await leaseContent(deps.database, { ...lease, digest });
+  });
+  if (lease === undefined) throw new Error('The blob store placed a blob before it said so.');
+
+  const { repositoryId, until } = lease;
+  const link = async (): Promise<boolean> => {
+    const [row] = await deps.database.query<{ linked: boolean }>(LINK, [
+      repositoryId,
+      digest,
+      size,
+      upload.id,
+    ]);
+    return row?.linked === true;
+  };
+  if (deps.clock() < until && (await link())) return;
+  // This gateway slept for longer than the lease. Under a new one, what is in the store stays there.
+  await leaseContent(deps.database, { repositoryId, digest, until: leaseUntil(deps) });
+  if ((await deps.blobs.stat(digest)) !== undefined && (await link())) return;
+  throw new OciError('BLOB_UPLOAD_INVALID', 'The upload took too long to end: upload the blob again.', {
+    status: 503,
+  });
 }
 
-async function commitUpload(blobs: BlobStore, id: string, digest: Digest): Promise<{ size: number }> {
+async function placeUpload(
+  { blobs }: Deps,
+  id: string,
+  digest: Digest,
+  beforePlacing: () => Promise<void>,
+): Promise<{ size: number }> {
   try {
-    return await blobs.commitUpload(id, digest);
+    return await blobs.commitUpload(id, digest, beforePlacing);
   } catch (error) {
     if (!(error instanceof BlobStoreError)) throw error;
     if (error.code === 'UPLOAD_UNKNOWN') throw uploadUnknown();

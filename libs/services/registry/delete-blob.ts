@@ -1,22 +1,33 @@
 import type { Statement } from '@dockchains/database';
+import { OciError } from '@dockchains/oci';
 
 import type { RegistryDeps } from './deps.ts';
 import type { BlobRequest } from './get-blob.ts';
+import { leaseUntil } from './lease.ts';
 import { blobUnknown } from './unknown.ts';
 
 const UNLINK: Statement = {
-  name: 'registry_unlink_blob',
-  text: `DELETE FROM repository_blob l USING repository r
-         WHERE r.name = $1 AND l.repository_id = r.id AND l.digest = $2 RETURNING l.digest`,
+  name: 'registry_unlink_content',
+  text: 'SELECT unlink_content($1, $2, $3) AS outcome',
 };
 
 /**
- * Takes a blob out of a repository, at once (distribution-spec, Deleting Blobs). Other repositories keep it.
- * @throws OciError BLOB_UNKNOWN; AccessError; LedgerError FROZEN
+ * Takes a blob out of a repository, at once (distribution-spec, Deleting Blobs). Other repositories keep it, and so does a
+ * repository of which a manifest needs it.
+ * @throws OciError BLOB_UNKNOWN, UNSUPPORTED while a manifest needs it; AccessError; LedgerError FROZEN
  */
 export async function deleteBlob(deps: RegistryDeps, request: BlobRequest): Promise<void> {
-  await deps.access.require(request.principal, 'delete', request.repository);
+  const { principal, repository, digest } = request;
+  await deps.access.require(principal, 'delete', repository);
   deps.ledger.requireWritable();
-  const rows = await deps.database.query(UNLINK, [request.repository, request.digest]);
-  if (rows.length === 0) throw blobUnknown(request.digest);
+  const [row] = await deps.database.query<{ outcome: 'taken' | 'needed' | 'unknown' }>(UNLINK, [
+    ...[repository, digest, leaseUntil(deps)],
+  ]);
+  if (row?.outcome === 'taken') return;
+  if (row?.outcome !== 'needed') throw blobUnknown(digest);
+  throw new OciError(
+    'UNSUPPORTED',
+    'A manifest of the repository needs this blob: delete that manifest, and the blob goes by itself.',
+    { detail: { digest } },
+  );
 }

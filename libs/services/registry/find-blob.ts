@@ -4,12 +4,13 @@ import type { Digest, RepositoryName } from '@dockchains/oci';
 
 /**
  * What a blob's digest leads to in a repository; `size` in bytes, undefined if the blob is not linked there; and the facts by
- * which to decide whether the principal may know.
+ * which to decide whether the principal may know. What has no lease is needed by a manifest.
  */
 export interface FoundBlob {
   readonly facts: FactsRow;
   readonly repositoryId: number | undefined;
   readonly size: number | undefined;
+  readonly leasedUntil: Date | undefined;
 }
 
 /** Finds a blob that is linked to a repository. The caller judges the facts first. */
@@ -21,16 +22,17 @@ export type BlobLookup = (
 
 const FIND: Statement = {
   name: 'registry_find_blobs',
-  text: `SELECT ${FACTS_COLUMNS}, r.id AS "repositoryId", b.size
+  text: `SELECT ${FACTS_COLUMNS}, r.id AS "repositoryId", b.size, e.until AS "leasedUntil"
          FROM unnest($1::text[], $2::text[], $3::text[])
            WITH ORDINALITY AS w(principal, repository, digest, ordinal)
          ${FACTS_JOINS}
          LEFT JOIN repository_blob l ON l.repository_id = r.id AND l.digest = w.digest
          LEFT JOIN blob b ON b.digest = l.digest
+         LEFT JOIN blob_lease e ON e.repository_id = l.repository_id AND e.digest = l.digest
          ORDER BY w.ordinal`,
 };
 
-type Row = FactsRow & { repositoryId: number | null; size: bigint | null };
+type Row = FactsRow & { repositoryId: number | null; size: bigint | null; leasedUntil: Date | null };
 
 type Wanted = { principalId: string | null; repository: RepositoryName; digest: Digest };
 
@@ -48,6 +50,7 @@ export function openBlobLookup(database: Queryable): BlobLookup {
         facts: row,
         repositoryId: row.repositoryId ?? undefined,
         size: row.size === null ? undefined : Number(row.size),
+        leasedUntil: row.leasedUntil ?? undefined,
       }));
     },
   });

@@ -25,7 +25,8 @@ export function finishUpload(deps: RegistryDeps, request: FinishUpload): Promise
       throw brokenOff(received);
     }
     try {
-      await commitBlob(deps, upload, request.digest);
+      const ensureRepositoryId = (): Promise<number> => Promise.resolve(upload.repositoryId);
+      await commitBlob(deps, { id: upload.id, ensureRepositoryId }, request.digest);
     } catch (error) {
       if (error instanceof OciError && error.code === 'DIGEST_INVALID') {
         await countReceived(deps, upload, received.total);

@@ -91,6 +91,7 @@ beforeAll(async () => {
   await real.prisma.blob.create({ data: { digest: blob, size: 6n } });
   await real.prisma.repositoryBlob.create({ data: { repositoryId: id, digest: blob } });
   const stored = { mediaType: 'application/vnd.oci.image.manifest.v1+json', size: MANIFEST.length };
+  await real.prisma.blobLease.create({ data: { repositoryId: id, digest: manifest, until: new Date() } });
   await real.prisma.manifest.create({
     data: { repositoryId: id, digest: manifest, ...stored, subject: nowhere, recordId: RECORD },
   });

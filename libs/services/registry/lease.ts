@@ -1,3 +1,6 @@
+import type { Queryable, Statement } from '@dockchains/database';
+import type { Digest } from '@dockchains/oci';
+
 /** How long content stays that nothing needs yet, or nothing needs any more; seconds. */
 export const DEFAULT_LEASE_SECONDS = 3600;
 
@@ -7,3 +10,24 @@ export function leaseUntil({ clock, leaseSeconds = DEFAULT_LEASE_SECONDS }: Leas
 }
 
 type LeaseDeps = { readonly clock: () => Date; readonly leaseSeconds?: number };
+
+/** What is kept for whom, and until when. */
+export interface Lease {
+  readonly repositoryId: number;
+  readonly digest: Digest;
+  readonly until: Date;
+}
+
+const LEASE: Statement = {
+  name: 'registry_lease_content',
+  text: `INSERT INTO blob_lease AS l (repository_id, digest, until) VALUES ($1, $2, $3)
+         ON CONFLICT (repository_id, digest) DO UPDATE SET until = greatest(l.until, excluded.until)`,
+};
+
+/**
+ * Keeps content from being collected, also content that is yet to be placed in the store; a removal of it that is under way
+ * is waited for.
+ */
+export async function leaseContent(target: Queryable, { repositoryId, digest, until }: Lease): Promise<void> {
+  await target.query(LEASE, [repositoryId, digest, until]);
+}

@@ -3,6 +3,7 @@ import type { RepositoryName } from '@dockchains/oci';
 
 import type { RegistryDeps } from './deps.ts';
 import type { BlobRequest } from './get-blob.ts';
+import { leaseUntil } from './lease.ts';
 import { IS_READABLE } from './readable.ts';
 import { ensureRepository, getVisibility } from './repositories.ts';
 import { transact } from './transact.ts';
@@ -28,11 +29,14 @@ const LOCK_SOURCE: Statement = {
 };
 const LINK: Statement = {
   name: 'registry_link_blob',
-  text: 'INSERT INTO repository_blob (repository_id, digest) VALUES ($1, $2) ON CONFLICT DO NOTHING',
+  text: `WITH leased AS (
+           INSERT INTO blob_lease AS l (repository_id, digest, until) VALUES ($1, $2, $3)
+           ON CONFLICT (repository_id, digest) DO UPDATE SET until = greatest(l.until, excluded.until))
+         INSERT INTO repository_blob (repository_id, digest) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
 };
 
 /**
- * Links a blob of another repository (distribution-spec, Mounting a blob from another repository); false if there is
+ * Links a blob of another repository (distribution-spec, Mounting a blob from another repository) and keeps it there for a lease; false if there is
  * none that the caller may pull, and an upload is to be begun instead.
  * @throws OciError DENIED; AccessError; LedgerError FROZEN
  */
@@ -46,7 +50,7 @@ export async function mountBlob(deps: RegistryDeps, request: MountRequest): Prom
       const locked = await transaction.query(LOCK_SOURCE, [source, digest]);
       if (locked.length === 0) return false;
       const repositoryId = await ensureRepository(transaction, repository, visibility);
-      await transaction.query(LINK, [repositoryId, digest]);
+      await transaction.query(LINK, [repositoryId, digest, leaseUntil(deps)]);
       return true;
     });
     if (linked) return true;

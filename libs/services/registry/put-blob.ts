@@ -5,7 +5,7 @@ import { commitBlob } from './commit-blob.ts';
 import type { RegistryDeps } from './deps.ts';
 import type { BlobRequest } from './get-blob.ts';
 import { brokenOff, receiveChunk } from './receive-chunk.ts';
-import { ensureRepository, findRepository, getVisibility } from './repositories.ts';
+import { ensureRepository, getVisibility } from './repositories.ts';
 import { transact } from './transact.ts';
 
 /** A blob whole, in one request. */
@@ -23,20 +23,17 @@ export async function putBlob(deps: RegistryDeps, request: PutBlob): Promise<voi
   const { principal, repository, digest, source } = request;
   await deps.access.require(principal, 'push', repository);
   deps.ledger.requireWritable();
-  const repositoryId = (await findRepository(deps.database, repository))?.id ?? (await create(deps, request));
+  const visibility = await getVisibility(deps, repository);
   const id = deps.randomBytes(16).toString('hex');
   await deps.blobs.createUpload(id, digestAlgorithm(digest));
   try {
     const received = await receiveChunk(deps.blobs, { id, received: 0 }, { source });
     if (received.failure !== undefined) throw brokenOff(received);
-    await commitBlob(deps, { id, repositoryId }, digest);
+    const ensureRepositoryId = (): Promise<number> =>
+      transact(deps.database, (transaction) => ensureRepository(transaction, repository, visibility));
+    await commitBlob(deps, { id, ensureRepositoryId }, digest);
   } catch (error) {
     await deps.blobs.cancelUpload(id).catch(() => false); // the sweep gets it
     throw error;
   }
-}
-
-async function create(deps: RegistryDeps, { repository }: PutBlob): Promise<number> {
-  const visibility = await getVisibility(deps, repository);
-  return transact(deps.database, (transaction) => ensureRepository(transaction, repository, visibility));
 }

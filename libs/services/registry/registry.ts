@@ -18,6 +18,7 @@ import { openManifestLookup } from './find-manifest.ts';
 import { type FinishUpload, finishUpload } from './finish-upload.ts';
 import { type BlobRequest, getBlob, type StoredBlob } from './get-blob.ts';
 import { getManifest, type ManifestRequest, type StoredManifest } from './get-manifest.ts';
+import { keepBlob } from './keep-blob.ts';
 import { type ListReferrers, listReferrers } from './list-referrers.ts';
 import { type ListRepositories, listRepositories, type RepositorySummary } from './list-repositories.ts';
 import { listTagNames, openTagNamesLookup } from './list-tag-names.ts';
@@ -42,6 +43,7 @@ export interface Registry {
   putManifest(request: PutManifest): Promise<PutResult>;
   deleteManifest(request: ManifestRequest): Promise<void>;
   getBlob(request: BlobRequest): Promise<StoredBlob>;
+  keepBlob(request: BlobRequest): Promise<StoredBlob>;
   putBlob(request: PutBlob): Promise<void>;
   deleteBlob(request: BlobRequest): Promise<void>;
   mountBlob(request: MountRequest): Promise<boolean>;
@@ -81,6 +83,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     putManifest: (request) => putManifest(deps, request),
     deleteManifest: (request) => deleteManifest(deps, request),
     getBlob: (request) => getBlob(deps, request),
+    keepBlob: (request) => keepBlob(deps, request),
     putBlob: (request) => putBlob(deps, request),
     deleteBlob: (request) => deleteBlob(deps, request),
     mountBlob: (request) => mountBlob(deps, request),

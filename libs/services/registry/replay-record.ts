@@ -11,6 +11,7 @@ import {
 } from '@dockchains/oci';
 import { isManifestRecord, type LedgerRecord, type ManifestRecord } from '@dockchains/records';
 
+import { leaseDeleted, leaseReplayed } from './replay-leases.ts';
 import { findQueued } from './replay-queue.ts';
 import { ensureRepository, type Visibility } from './repositories.ts';
 import { setTag } from './set-tag.ts';
@@ -107,6 +108,7 @@ async function replayManifest(blobs: BlobStore, place: Place, record: ManifestRe
       return;
     case 'manifest-deleted':
       if (queued.manifest) return;
+      await leaseDeleted(transaction, repositoryId, digest);
       await transaction.query(DELETE_MANIFEST_TAGS, [repositoryId, digest]);
       await transaction.query(DELETE_MANIFEST, [repositoryId, digest]);
       return;
@@ -127,9 +129,11 @@ async function restoreManifest(
   record: Extract<LedgerRecord, { kind: 'manifest-published' | 'tag-set' }>,
 ): Promise<boolean> {
   const { digest, recordId } = record;
+  await leaseReplayed(transaction, repositoryId, [digest]);
   const bytes = await readIfThere(blobs, digest);
   if (bytes === undefined) return false;
   const manifest: Manifest = parseManifest(bytes, record.mediaType);
+  await leaseReplayed(transaction, repositoryId, manifest.requiredBlobs);
   for (const required of manifest.requiredBlobs) {
     const found = await blobs.stat(required);
     if (found !== undefined) await transaction.query(LINK, [repositoryId, required, found.size]);

@@ -20,13 +20,16 @@ export type ByteSource = Readable | AsyncIterable<Buffer>;
 /** Limits of an append: more than `maxBytes` is refused; `signal` ends the wait for a source that has stopped. */
 export type AppendOptions = { maxBytes?: number; signal?: AbortSignal };
 
+/** A blob taken out of its place, on its way to be removed; `size` in bytes, `key` is the store's own. */
+export type SetAside = { key: string; digest: Digest; size: number };
+
 /** An upload that was neither committed nor cancelled; sizes in bytes, `modified` by the store's clock. */
 export type UploadInfo = { id: string; size: number; modified: Date };
 
 /**
  * Content by digest, and the uploads on their way to become content.
  *
- * Durability: what `put`, `commitUpload` and `delete` did survives a loss of power once they return; appended bytes survive the death of the process.
+ * Durability: what `put`, `commitUpload`, `setAside` and `restore` did survives a loss of power once they return; appended bytes survive the death of the process.
  * Atomicity: a blob is there whole and verified, or not at all. Ordering: none between blobs.
  * Concurrency: safe for any number of processes, but one upload belongs to one caller at a time; within a process a second gets UPLOAD_BUSY, across
  * processes the caller's lock on the upload's row decides.
@@ -50,8 +53,17 @@ export type BlobStore = {
    * @throws BlobStoreError DIGEST_MISMATCH
    */
   put(bytes: Uint8Array, digest: Digest): Promise<void>;
-  /** Removes a blob; false if it was not there. The caller has made sure that nobody needs it. */
-  delete(digest: Digest): Promise<boolean>;
+  /**
+   * Takes a blob out of its place, from where it is discarded or restored; undefined if it is not there. Removal has two steps because a caller
+   * that hung may come to this one after another has stored the blob anew: it must be able to take it back.
+   */
+  setAside(digest: Digest): Promise<SetAside | undefined>;
+  /** Puts a blob back, unless it is there again; no harm if it is discarded or restored already. */
+  restore(aside: SetAside): Promise<void>;
+  /** Removes a blob that was set aside; no harm if it is gone already. */
+  discard(aside: SetAside): Promise<void>;
+  /** Gives what is set aside, in no order: each removal that ended in between left one. */
+  listSetAside(): Promise<SetAside[]>;
 
   /**
    * Begins an upload under an id of the caller's, 1 to 128 letters, digits, `-` and `_`. The algorithm is the one that the commit will most likely name.
@@ -73,10 +85,11 @@ export type BlobStore = {
   /** Gives how many bytes an upload has; undefined if there is no such upload. */
   uploadSize(id: string): Promise<number | undefined>;
   /**
-   * Makes the upload's bytes the blob `expected`, and the upload is gone, also if the blob was there already.
+   * Makes the upload's bytes the blob `expected`, and the upload is gone, also if the blob was there already. `beforePlacing` runs once the bytes
+   * are verified and synced, before they get the blob's place; if it throws, the upload is as before.
    * @throws BlobStoreError UPLOAD_UNKNOWN, UPLOAD_BUSY, DIGEST_MISMATCH, after which the upload is as before
    */
-  commitUpload(id: string, expected: Digest): Promise<{ size: number }>;
+  commitUpload(id: string, expected: Digest, beforePlacing?: () => Promise<void>): Promise<{ size: number }>;
   /**
    * Drops an upload; false if there is no such upload.
    * @throws BlobStoreError UPLOAD_BUSY

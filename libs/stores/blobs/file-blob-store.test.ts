@@ -7,7 +7,7 @@ import { Writable } from 'node:stream';
 import { digestHex, digestOf } from '@dockchains/oci';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import type { BlobStore, OpenBlob } from './blob-store.ts';
+import type { BlobStore, OpenBlob, SetAside } from './blob-store.ts';
 import { openFileBlobStore } from './file-blob-store.ts';
 
 const BYTES = randomBytes(5000);
@@ -96,7 +96,7 @@ test('says of an absent blob that it is unknown', async () => {
   expect(await store.stat(ABSENT)).toBeUndefined();
   await expect(store.open(ABSENT)).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' });
   await expect(store.read(ABSENT, 10)).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' });
-  expect(await store.delete(ABSENT)).toBe(false);
+  expect(await store.setAside(ABSENT)).toBeUndefined();
 });
 
 test('refuses to read more than the caller takes', async () => {
@@ -104,12 +104,49 @@ test('refuses to read more than the caller takes', async () => {
   await expect(store.read(DIGEST, 4999)).rejects.toMatchObject({ code: 'TOO_LARGE' });
 });
 
-test('lets an open blob be read to its end after it was deleted', async () => {
+const setAside = async (): Promise<SetAside> => {
+  const aside = await store.setAside(DIGEST);
+  expect(aside).toMatchObject({ digest: DIGEST, size: BYTES.length });
+  return aside as SetAside;
+};
+
+test('lets an open blob be read to its end after it was removed', async () => {
   await store.put(BYTES, DIGEST);
   const blob = await store.open(DIGEST);
-  expect(await store.delete(DIGEST)).toBe(true);
+  await store.discard(await setAside());
   expect(await sent(blob)).toEqual(BYTES);
   expect(await store.stat(DIGEST)).toBeUndefined();
+  expect(await store.listSetAside()).toEqual([]);
+});
+
+test('puts back what was set aside, and lists it until then', async () => {
+  await store.put(BYTES, DIGEST);
+  const aside = await setAside();
+  expect(await store.stat(DIGEST)).toBeUndefined();
+  expect(await (await openFileBlobStore(root)).listSetAside()).toEqual([aside]);
+  await store.restore(aside);
+  expect(await store.read(DIGEST, 5000)).toEqual(BYTES);
+  expect(await store.listSetAside()).toEqual([]);
+});
+
+test('restores and discards again without harm, and leaves what was stored anew', async () => {
+  await store.put(BYTES, DIGEST);
+  const first = await setAside();
+  await store.put(BYTES, DIGEST);
+  const second = await setAside();
+  await store.put(BYTES, DIGEST);
+  await store.restore(first);
+  await store.restore(first);
+  await store.discard(second);
+  await store.discard(second);
+  await store.restore(second);
+  expect(await store.read(DIGEST, 5000)).toEqual(BYTES);
+  expect(await store.listSetAside()).toEqual([]);
+});
+
+test('refuses a key that leads elsewhere', async () => {
+  const aside = { key: '../blobs', digest: DIGEST, size: 1 };
+  await expect(store.discard(aside)).rejects.toMatchObject({ code: 'KEY_INVALID' });
 });
 
 test('stores one blob for many that put it at once, from several openings of the folder', async () => {
@@ -152,7 +189,7 @@ test('leaves nothing behind when a blob cannot be put into place', async () => {
 test('makes its folder with the parents', async () => {
   const deep = await openFileBlobStore(join(root, 'a/b/c'));
   await deep.put(BYTES, DIGEST);
-  expect(await readdir(join(root, 'a/b/c'))).toEqual(['blobs', 'tmp', 'uploads']);
+  expect(await readdir(join(root, 'a/b/c'))).toEqual(['blobs', 'removed', 'tmp', 'uploads']);
 });
 
 async function sent(blob: OpenBlob): Promise<Buffer> {

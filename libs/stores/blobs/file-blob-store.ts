@@ -1,4 +1,4 @@
-import { open, rename, stat, unlink } from 'node:fs/promises';
+import { open, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { type Digest, digestAlgorithm, digestHex, digestOf } from '@dockchains/oci';
@@ -6,12 +6,13 @@ import { type Digest, digestAlgorithm, digestHex, digestOf } from '@dockchains/o
 import type { BlobRange, BlobStore, OpenBlob } from './blob-store.ts';
 import { DurableFolder, syncFolder } from './durable.ts';
 import { BlobStoreError, guarded, hasErrno } from './errors.ts';
+import { FileAsides } from './file-asides.ts';
 import { FileUploads } from './file-uploads.ts';
 import { openBlobOf } from './open-blob.ts';
 
 /**
- * Opens a blob store in a folder of the file system, made if it is not there: `blobs/<algorithm>/<2 hex>/<hex>`, `uploads/<id>` and `tmp/`, all on one
- * file system. Temporary files that dead processes left over an hour before `now` are removed.
+ * Opens a blob store in a folder of the file system, made if it is not there: `blobs/<algorithm>/<2 hex>/<hex>`, `uploads/<id>`, `removed/` and
+ * `tmp/`, all on one file system. Temporary files that dead processes left over an hour before `now` are removed.
  */
 export async function openFileBlobStore(root: string, now: Date = new Date()): Promise<BlobStore> {
   const folder = new DurableFolder(root);
@@ -20,9 +21,11 @@ export async function openFileBlobStore(root: string, now: Date = new Date()): P
     return join(root, 'blobs', digestAlgorithm(digest), hex.slice(0, 2), hex);
   };
   const uploads = new FileUploads(folder, pathOf);
+  const asides = new FileAsides(folder, pathOf);
   await guarded('open the blob store', async () => {
     await folder.open(now);
     await uploads.open();
+    await asides.open();
   });
 
   return {
@@ -30,12 +33,15 @@ export async function openFileBlobStore(root: string, now: Date = new Date()): P
     open: (digest, range) => guarded('open a blob', () => openBlob(pathOf(digest), digest, range)),
     read: (digest, maxBytes) => guarded('read a blob', () => readBlob(pathOf(digest), digest, maxBytes)),
     put: (bytes, digest) => guarded('store a blob', () => putBlob(folder, pathOf(digest), bytes, digest)),
-    delete: (digest) => guarded('delete a blob', () => deleteFile(pathOf(digest))),
+    setAside: (digest) => guarded('set a blob aside', () => asides.setAside(digest)),
+    restore: (aside) => guarded('put a blob back', () => asides.restore(aside)),
+    discard: (aside) => guarded('delete a blob', () => asides.discard(aside)),
+    listSetAside: () => guarded('list what is set aside', () => asides.list()),
     createUpload: (id, algorithm) => guarded('begin an upload', () => uploads.create(id, algorithm)),
     appendUpload: (id, offset, source, options) =>
       guarded('write an upload', () => uploads.append(id, offset, source, options)),
     uploadSize: (id) => guarded('look up an upload', () => uploads.size(id)),
-    commitUpload: (id, expected) => guarded('commit an upload', () => uploads.commit(id, expected)),
+    commitUpload: (id, expected, beforePlacing) => commitUpload(uploads, id, expected, beforePlacing),
     cancelUpload: (id) => guarded('cancel an upload', () => uploads.cancel(id)),
     forgetUpload: (id) => {
       uploads.forget(id);
@@ -99,15 +105,24 @@ async function putBlob(
   await syncFolder(dirname(path));
 }
 
-async function deleteFile(path: string): Promise<boolean> {
+/** What the caller's own step throws stays the caller's. */
+async function commitUpload(
+  uploads: FileUploads,
+  id: string,
+  expected: Digest,
+  beforePlacing: () => Promise<void> = () => Promise.resolve(),
+): Promise<{ size: number }> {
+  let refusal: { error: unknown } | undefined;
+  const place = (): Promise<void> =>
+    beforePlacing().catch((error: unknown) => {
+      refusal = { error };
+      throw error;
+    });
   try {
-    await unlink(path);
+    return await guarded('commit an upload', () => uploads.commit(id, expected, place));
   } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return false;
-    throw error;
+    throw refusal === undefined ? error : refusal.error;
   }
-  await syncFolder(dirname(path));
-  return true;
 }
 
 function unknownIfAbsent(error: unknown, digest: Digest): unknown {

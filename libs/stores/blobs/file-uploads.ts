@@ -81,8 +81,11 @@ export class FileUploads {
     return (await statOrAbsent(this.#path(id)))?.size;
   }
 
-  /** Order: bytes synced, hash compared, renamed into place, folder synced. A death in between leaves either the upload or the blob. */
-  commit(id: string, expected: Digest): Promise<{ size: number }> {
+  /**
+   * Order: bytes synced, hash compared, the caller told, renamed into place, folder synced. A death in between leaves either the upload or the
+   * blob.
+   */
+  commit(id: string, expected: Digest, beforePlacing?: () => Promise<void>): Promise<{ size: number }> {
     return this.#exclusively(id, async () => {
       const path = this.#path(id);
       const found = await stat(path, { bigint: true }).catch((error: unknown) => {
@@ -93,6 +96,7 @@ export class FileUploads {
       }
       const target = this.#blobPath(expected);
       await this.#folder.ensure(dirname(target));
+      await beforePlacing?.();
       await rename(path, target);
       await syncFolder(dirname(target));
       this.#running.delete(id);

@@ -4,6 +4,7 @@ export {
   type BlobStore,
   type ByteSource,
   type OpenBlob,
+  type SetAside,
   type UploadInfo,
 } from './blob-store.ts';
 export { BlobStoreError, type BlobStoreErrorCode } from './errors.ts';

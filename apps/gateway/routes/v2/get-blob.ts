@@ -7,14 +7,15 @@ import { type Handler, headerOf } from './exchange.ts';
 /** `GET` and `HEAD /v2/<name>/blobs/<digest>`, whole or a range (distribution-spec, Pulling blobs; RFC 9110 §14). */
 export const getBlob: Handler<'blob'> = async ({ registry }, { principal, target, request, reply }) => {
   const { repository } = target;
-  const blob = await registry.getBlob({ principal, repository, digest: parseDigest(target.digest) });
+  const wanted = { principal, repository, digest: parseDigest(target.digest) };
+  const isHead = request.method === 'HEAD';
+  const blob = await (isHead ? registry.keepBlob(wanted) : registry.getBlob(wanted));
   void reply.headers({
     'docker-content-digest': blob.digest,
     'content-type': 'application/octet-stream',
     'accept-ranges': 'bytes',
     etag: `"${blob.digest}"`,
   });
-  const isHead = request.method === 'HEAD';
   const range = isHead ? { status: 'full' as const } : parseRange(headerOf(request, 'range'), blob.size);
   switch (range.status) {
     case 'full':
