@@ -55,6 +55,7 @@ export async function runLoad(
   }
 }
 
-function percentile(sorted: readonly number[], fraction: number): number {
+/** Gives the value below which a fraction of sorted values lies. */
+export function percentile(sorted: readonly number[], fraction: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? NaN;
 }

@@ -1,19 +1,25 @@
-// `npm run bench`: a gateway against Debian's docker-registry, on this machine and in turns.
+// `npm run bench`: a gateway against other registries, on this machine and in turns, and what it must keep by itself.
 import { statfs } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 
-import { startDistribution } from './distribution.ts';
 import { startDockchains } from './dockchains.ts';
 import { type Bounds, runLoad, type Sample } from './load.ts';
-import { encodeTable, type Figure, type Line, summarise, writeResults } from './report.ts';
+import { DEBIAN, findPeer, OTHERS } from './peers.ts';
+import { startProgram } from './program.ts';
+import { keepsBound, type Reading } from './reading.ts';
+import { encodeReadings, encodeTable, type Figure, type Line, summarise, writeResults } from './report.ts';
+import { measureIdle, measureStart } from './resident.ts';
 import { listScenarios, prepare, type Scenario } from './scenarios.ts';
+import { measureSustained } from './sustained.ts';
 import type { Target } from './target.ts';
 
 interface Plan {
   readonly runs: number;
   readonly seconds: number;
   readonly tags: number;
+  /** How long the load of pushes is kept up. */
+  readonly sustainedSeconds: number;
   /** Part of the names of the figures to measure. */
   readonly only: string;
 }
@@ -23,11 +29,12 @@ interface Targets {
   readonly peer: Target;
 }
 
-const FULL = { runs: 5, seconds: 3, tags: 10_000 };
-const QUICK = { runs: 3, seconds: 1, tags: 2_000 };
+const FULL = { runs: 5, seconds: 3, tags: 10_000, sustainedSeconds: 60 };
+const QUICK = { runs: 3, seconds: 1, tags: 2_000, sustainedSeconds: 10 };
 const WARM_UP: Bounds = { seconds: 0.5, operations: 500 };
 const PREPARATION_SECONDS = 300;
 const NEEDED_BYTES = 12 * 1024 ** 3;
+const PUSHES_PER_SECOND = 500;
 
 process.exitCode = await main(readPlan());
 
@@ -39,30 +46,77 @@ async function main(plan: Plan): Promise<number> {
     );
     return 1;
   }
+  say(
+    `Load averages before: ${loadavg()
+      .map((load) => load.toFixed(2))
+      .join(', ')}.`,
+  );
   await using cleanup = new AsyncDisposableStack();
-  const peer = await startDistribution();
-  cleanup.defer(() => peer.stop());
   const ours = await startDockchains();
   cleanup.defer(() => ours.stop());
+  await prepareAll(ours, plan);
+  const debian = await startProgram(DEBIAN);
+  cleanup.defer(() => debian.stop());
+  await prepareAll(debian, plan);
 
-  for (const target of [ours, peer]) {
-    say(`Preparing ${target.name}: an image, blobs and ${plan.tags} tags.`);
-    await prepare(target, plan.tags, { seconds: PREPARATION_SECONDS, operations: plan.tags });
+  const comparisons = [
+    { peer: debian.name, lines: await measureAll({ ours, peer: debian }, plan) },
+    ...(await compareOthers(ours, plan)),
+  ];
+  const readings = await measureAlone({ ours, peer: debian }, plan);
+
+  for (const { peer, lines } of comparisons) {
+    if (lines.length > 0) say(`\n${encodeTable(lines, peer)}`);
   }
-  const lines = await measureAll({ ours, peer }, plan);
-  say(`\n${encodeTable(lines, peer.name)}\n`);
-  say(`Medians of ${plan.runs} runs each, in turns. Written to ${await writeResults(lines, new Date())}.`);
-  const behind = lines.filter(({ ratio }) => ratio < 1);
-  for (const { figure, connections } of behind) say(`Behind the peer: ${figure} at ${connections}.`);
-  return behind.length === 0 ? 0 : 1;
+  if (readings.length > 0) say(`\n${encodeReadings(readings, debian.name)}\n`);
+  const path = await writeResults({ comparisons, readings }, new Date());
+  say(`Medians of ${plan.runs} runs each, in turns. Written to ${path}.`);
+  return judge(
+    comparisons.flatMap(({ lines }) => lines),
+    readings,
+  );
 }
 
-async function measureAll(targets: Targets, plan: Plan): Promise<Line[]> {
+function judge(lines: readonly Line[], readings: readonly Reading[]): number {
+  const slow = lines.filter(({ ratio, target }) => ratio < target);
+  const broken = readings.filter((reading) => !keepsBound(reading));
+  for (const { figure, connections } of slow) say(`Below its target: ${figure} at ${connections}.`);
+  for (const { figure } of broken) say(`Beyond its target: ${figure}.`);
+  return slow.length + broken.length === 0 ? 0 : 1;
+}
+
+async function prepareAll(target: Target, { tags }: Plan): Promise<void> {
+  say(`Preparing ${target.name}: an image, blobs and ${tags} tags.`);
+  await prepare(target, tags, { seconds: PREPARATION_SECONDS, operations: tags });
+}
+
+/** Compares with the other registries that are here: nothing is to be slower than they. */
+async function compareOthers(ours: Target, plan: Plan): Promise<{ peer: string; lines: Line[] }[]> {
+  const comparisons: { peer: string; lines: Line[] }[] = [];
+  if (!listScenarios(plan.tags).some(({ name }) => name.includes(plan.only))) return comparisons;
+  for (const other of OTHERS) {
+    const found = await findPeer(other);
+    if ('reason' in found) {
+      say(`${other.program.name}: not run (${found.reason})`);
+      continue;
+    }
+    const peer = await startProgram(found);
+    try {
+      await prepareAll(peer, plan);
+      comparisons.push({ peer: peer.name, lines: await measureAll({ ours, peer }, plan, 1) });
+    } finally {
+      await peer.stop();
+    }
+  }
+  return comparisons;
+}
+
+async function measureAll(targets: Targets, plan: Plan, target?: number): Promise<Line[]> {
   const lines: Line[] = [];
   for (const scenario of listScenarios(plan.tags)) {
     if (!scenario.name.includes(plan.only)) continue;
-    const line = summarise(await measure(targets, scenario, plan));
-    say(`${line.figure} at ${line.connections}: ${line.ratio.toFixed(2)} times the peer`);
+    const line = summarise(await measure(targets, scenario, plan), target);
+    say(`${line.figure} at ${line.connections}: ${line.ratio.toFixed(2)} times ${targets.peer.name}`);
     lines.push(line);
   }
   return lines;
@@ -79,6 +133,25 @@ async function measure({ ours, peer }: Targets, scenario: Scenario, plan: Plan):
     figure.peer.push(await runLoad(peer, operation, { connections, bounds }));
   }
   return figure;
+}
+
+/** Measures what has a bound of its own. */
+async function measureAlone({ ours, peer }: Targets, plan: Plan): Promise<Reading[]> {
+  const load = { perSecond: PUSHES_PER_SECOND, seconds: plan.sustainedSeconds };
+  const parts = [
+    { name: 'sustained', run: () => measureSustained(ours, load) },
+    { name: 'start', run: () => measureStart(ours, peer, plan.runs) },
+    { name: 'idle', run: () => measureIdle(ours, peer) },
+  ];
+  const readings: Reading[] = [];
+  for (const { name, run } of parts) {
+    if (!name.includes(plan.only)) continue;
+    for (const reading of await run()) {
+      say(`${reading.figure}: ${reading.ours.toFixed(1)} ${reading.unit}`);
+      readings.push(reading);
+    }
+  }
+  return readings;
 }
 
 function readPlan(): Plan {

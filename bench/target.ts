@@ -5,6 +5,12 @@ export interface Target {
   readonly url: string;
   /** Gives what its requests carry: a token that is still good, or nothing. */
   readonly authorize: () => Promise<Readonly<Record<string, string>>>;
+  /** Of its process. */
+  readonly pid: () => number;
+  /** Ends its process and leaves what it stored. */
+  readonly halt: () => Promise<void>;
+  /** Starts it again where it was halted; resolves when it answers. */
+  readonly start: () => Promise<void>;
   /** Stops it and removes what it stored. */
   readonly stop: () => Promise<void>;
 }
