@@ -96,7 +96,7 @@ export async function strikeInTurns(blow: Blow, times: number, seed: number): Pr
     await pushesPass();
     const largestGapMs = findLargestGap(observers);
     await pusher.stop();
-    const checkpoints = await verifyPair(pair, pusher, observers);
+    const checkpoints = await verifyBoth(pair, pusher, observers);
     return { acknowledged: pusher.acknowledged.length, checkpoints, failures: pusher.failures, largestGapMs };
   } finally {
     for (const observer of observers) await observer.stop();
@@ -108,8 +108,8 @@ export async function strikeInTurns(blow: Blow, times: number, seed: number): Pr
 }
 
 /** Checks what both gateways served and acknowledged; gives the number of different checkpoints. */
-export async function verifyPair(
-  { first, second }: GatewayPair,
+export async function verifyBoth(
+  { first, second }: Pick<GatewayPair, 'first' | 'second'>,
   pusher: Pusher,
   observers: readonly Observer[],
 ): Promise<number> {

@@ -100,6 +100,30 @@ test('an upload goes on when the gateway that took its last chunk is killed', as
   }
 });
 
+test('uploads that hop lose nothing when a gateway is killed in the middle of chunks', async () => {
+  const repository = 'public/struck';
+  const token = await repositoryToken(repository);
+  let requests = 0;
+  let killed: Promise<void> | undefined;
+  const nextUrl = (): string => {
+    requests += 1;
+    if (requests === 60) killed = pair.second.kill9();
+    return pair.byRequest.url;
+  };
+  try {
+    const uploads = Array.from({ length: 12 }, async () => {
+      const bytes = randomBytes(400_000);
+      const { digest } = await uploadInChunks(nextUrl, { repository, token, bytes, chunkBytes: 40_000 });
+      expect((await pull(pair.first, repository, digest)).equals(bytes)).toBe(true);
+    });
+    await Promise.all(uploads);
+    expect(killed).toBeDefined();
+  } finally {
+    await killed;
+    await pair.second.restart();
+  }
+});
+
 test('an upload through a balancer of connections is taken as well', async () => {
   const repository = 'public/connections';
   const token = await repositoryToken(repository);
