@@ -158,7 +158,7 @@ test.each([
   { name: 'a bad pattern', call: 'setNamespaceRule(pattern: "//", visibility: PUBLIC) { pattern }' },
   {
     name: 'a ledger that is not there',
-    call: 'setNamespaceRule(pattern: "x/**", visibility: PRIVATE) { pattern }',
+    call: 'setNamespaceRule(pattern: "x/**", visibility: PROTECTED) { pattern }',
   },
 ])('refuses $name', async ({ call }) => {
   expect((await administer(`mutation { ${call} }`)).codes).toEqual(['BAD_USER_INPUT']);

@@ -202,13 +202,14 @@ describe('namespace rules', () => {
     expect(await access.findVisibility('a/b/c')).toBe('protected');
   });
 
-  test('can only be public so far, and are listed by pattern', async () => {
-    await expect(access.setNamespaceRule('a/**', 'private')).rejects.toEqual(code('INVALID_INPUT'));
+  test('are public or private so far, and listed by pattern', async () => {
+    await expect(access.setNamespaceRule('a/**', 'protected')).rejects.toEqual(code('INVALID_INPUT'));
     await expect(access.setNamespaceRule('a/**', 'secret')).rejects.toEqual(code('INVALID_INPUT'));
     await expect(access.setNamespaceRule('A', 'public')).rejects.toEqual(code('INVALID_INPUT'));
     for (const pattern of ['b/**', 'a/**', '**']) await access.setNamespaceRule(pattern, 'public');
+    await access.setNamespaceRule('a/**', 'private');
     expect(await access.listNamespaceRules({ limit: 2, after: '**' })).toEqual([
-      { pattern: 'a/**', visibility: 'public' },
+      { pattern: 'a/**', visibility: 'private' },
       { pattern: 'b/**', visibility: 'public' },
     ]);
   });
@@ -244,8 +245,8 @@ describe('a seed', () => {
     { name: 'a missing password', input: { accounts: [{ username: 'alice', policies: [] }] } },
     { name: 'a bad name in the last place', input: { accounts: [account('alice'), account('Bob')] } },
     {
-      name: 'a private namespace',
-      input: { ...seed, namespaces: [{ pattern: 'a', visibility: 'private' }] },
+      name: 'a protected namespace',
+      input: { ...seed, namespaces: [{ pattern: 'a', visibility: 'protected' }] },
     },
     {
       name: 'too many accounts',

@@ -60,7 +60,7 @@ export function createNamespaces(database: Database, clock: () => Date): Namespa
 
     async setNamespaceRule(text, wanted) {
       const pattern = parsePattern(text);
-      const visibility = parsePublic(wanted);
+      const visibility = parseKept(wanted);
       const others = await database.prisma.namespaceRule.count({ where: { NOT: { pattern } } });
       if (others >= MAX_RULES) {
         throw new AccessError(
@@ -88,13 +88,13 @@ export function createNamespaces(database: Database, clock: () => Date): Namespa
   };
 }
 
-/** Checks the visibility of a rule to be set: so far only `public` has a ledger. @throws AccessError INVALID_INPUT */
-export function parsePublic(text: string): Visibility {
+/** Checks the visibility of a rule to be set: `protected` has no ledger yet. @throws AccessError INVALID_INPUT */
+export function parseKept(text: string): Visibility {
   const visibility = parseVisibility(text);
-  if (visibility === 'public') return visibility;
+  if (visibility !== 'protected') return visibility;
   throw new AccessError(
     'INVALID_INPUT',
-    `This gateway keeps no ${visibility} ledger yet, so that only public namespaces can be made: choose "public".`,
+    'This gateway keeps no protected ledger yet: choose "private" or "public".',
   );
 }
 

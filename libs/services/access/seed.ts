@@ -4,7 +4,7 @@ import type { Accounts } from './accounts.ts';
 import { AccessError } from './errors.ts';
 import { parsePassword, parsePolicy, parseUsername } from './input.ts';
 import { parsePattern } from './glob.ts';
-import { type Namespaces, parsePublic } from './namespaces.ts';
+import { type Namespaces, parseKept } from './namespaces.ts';
 
 const MAX_SEEDED = 1000;
 
@@ -25,7 +25,7 @@ const seedSchema = z.strictObject({
     .array(
       z.strictObject({
         pattern: z.string().transform(parsePattern),
-        visibility: z.string().transform(parsePublic),
+        visibility: z.string().transform(parseKept),
       }),
     )
     .max(MAX_SEEDED)
