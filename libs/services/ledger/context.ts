@@ -14,6 +14,8 @@ export interface Batch {
   readonly start: bigint;
   readonly end: bigint;
   readonly root: Uint8Array;
+  /** When the oldest record in it was queued; absent where another process gave the indices. */
+  readonly oldestQueuedAt?: Date;
 }
 
 /** What the ledger needs from whoever composes the gateway. */

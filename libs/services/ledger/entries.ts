@@ -2,11 +2,17 @@ import type { Queryable, Transaction } from '@dockchains/database';
 import { appendLeaves, encodeFrontier, hashLeaf, parseFrontier, type Frontier } from '@dockchains/tlog';
 
 import type { Batch } from './context.ts';
+import { LedgerError } from './errors.ts';
 
 /** An entry on its way into the log, without an index yet. */
 export interface NewEntry {
   readonly recordId: string;
   readonly entry: Uint8Array;
+}
+
+/** An entry as it stands in the queue. */
+export interface QueuedEntry extends NewEntry {
+  readonly position: bigint;
 }
 
 /** The committed head of a log. */
@@ -24,7 +30,7 @@ interface HeadRow {
 
 const LOCK_HEAD = {
   name: 'ledger-lock-head',
-  text: 'SELECT size, root, frontier FROM ledger WHERE id = $1 FOR UPDATE',
+  text: 'SELECT size, root, frontier FROM ledger WHERE id = $1 FOR NO KEY UPDATE',
 };
 const READ_HEAD = { name: 'ledger-read-head', text: 'SELECT size, root, frontier FROM ledger WHERE id = $1' };
 const INSERT_ENTRIES = {
@@ -38,14 +44,32 @@ const INSERT_RECORDS = {
   text: `INSERT INTO ledger_record (ledger_id, record_id, index)
          SELECT $1, record_id, $2::bigint + n - 1 FROM unnest($3::text[]) WITH ORDINALITY AS r (record_id, n)`,
 };
-const INSERT_NODES = {
-  name: 'ledger-insert-nodes',
-  text: `INSERT INTO ledger_node (ledger_id, level, index, hash)
-         SELECT $1, level, index, hash FROM unnest($2::smallint[], $3::bigint[], $4::bytea[]) AS n (level, index, hash)`,
+// The entries go from the queue into the log without leaving the server; their leaf hashes come in a row, 32 bytes each. Record ids
+// are random: sorted, they meet each page of their index once.
+const MOVE_QUEUED = {
+  name: 'ledger-move-queued',
+  text: `WITH taken AS (
+           DELETE FROM ledger_queue q USING unnest($3::bigint[]) WITH ORDINALITY AS p (position, n)
+           WHERE q.position = p.position AND q.ledger_id = $1
+           RETURNING p.n, q.record_id, q.entry
+         ), entries AS (
+           INSERT INTO ledger_entry (ledger_id, index, record_id, entry, leaf_hash)
+           SELECT $1, $2::bigint + n - 1, record_id, entry, substr($4::bytea, (n::int - 1) * 32 + 1, 32)
+           FROM taken ORDER BY n
+         ), records AS (
+           INSERT INTO ledger_record (ledger_id, record_id, index)
+           SELECT $1, record_id, $2::bigint + n - 1 FROM taken ORDER BY record_id
+         )
+         SELECT count(*) AS moved FROM taken`,
 };
 const MOVE_HEAD = {
   name: 'ledger-move-head',
-  text: 'UPDATE ledger SET size = $2, root = $3, frontier = $4 WHERE id = $1',
+  text: `WITH nodes AS (
+           INSERT INTO ledger_node (ledger_id, level, index, hash)
+           SELECT $1, level, index, substr($7::bytea, (n::int - 1) * 32 + 1, 32)
+           FROM unnest($5::smallint[], $6::bigint[]) WITH ORDINALITY AS nodes (level, index, n)
+         )
+         UPDATE ledger SET size = $2, root = $3, frontier = $4 WHERE id = $1`,
 };
 
 const toHead = (rows: HeadRow[], ledgerId: number): Head => {
@@ -72,27 +96,46 @@ export async function insertEntries(
   entries: readonly NewEntry[],
 ): Promise<{ batch: Batch; head: Head }> {
   const leafHashes = entries.map(({ entry }) => hashLeaf(entry));
-  const next = appendLeaves(head.size, head.frontier, leafHashes);
   const recordIds = entries.map(({ recordId }) => recordId);
-  await transaction.query(INSERT_ENTRIES, [
+  const bytes = entries.map(({ entry }) => entry);
+  await transaction.query(INSERT_ENTRIES, [ledgerId, head.size, recordIds, bytes, leafHashes]);
+  await transaction.query(INSERT_RECORDS, [ledgerId, head.size, recordIds]);
+  return moveHead(transaction, ledgerId, head, leafHashes);
+}
+
+/** As {@link insertEntries}, with entries that stand in the queue, in this order. @throws LedgerError CONTRADICTION */
+export async function moveQueued(
+  transaction: Transaction,
+  ledgerId: number,
+  head: Head,
+  queued: readonly QueuedEntry[],
+): Promise<{ batch: Batch; head: Head }> {
+  const leafHashes = queued.map(({ entry }) => hashLeaf(entry));
+  const [row] = await transaction.query<{ moved: bigint }>(MOVE_QUEUED, [
     ledgerId,
     head.size,
-    recordIds,
-    entries.map(({ entry }) => entry),
-    leafHashes,
+    queued.map(({ position }) => position),
+    Buffer.concat(leafHashes),
   ]);
-  await transaction.query(INSERT_RECORDS, [ledgerId, head.size, recordIds]);
-  if (next.nodes.length > 0) {
-    await transaction.query(INSERT_NODES, [
-      ledgerId,
-      next.nodes.map(({ level }) => level),
-      next.nodes.map(({ index }) => index),
-      next.nodes.map(({ hash }) => hash),
-    ]);
-  }
-  await transaction.query(MOVE_HEAD, [ledgerId, next.size, next.root, encodeFrontier(next.frontier)]);
-  return {
-    batch: { start: head.size, end: next.size, root: next.root },
-    head: { size: next.size, root: next.root, frontier: next.frontier },
-  };
+  if (row?.moved === BigInt(queued.length)) return moveHead(transaction, ledgerId, head, leafHashes);
+  throw new LedgerError(
+    'CONTRADICTION',
+    `Of ${queued.length} queued records ${row?.moved ?? 0n} were there when they got their indices: something else than a gateway writes to the database.`,
+  );
 }
+
+const moveHead = async (
+  transaction: Transaction,
+  ledgerId: number,
+  head: Head,
+  leafHashes: readonly Uint8Array[],
+): Promise<{ batch: Batch; head: Head }> => {
+  const { size, root, frontier, nodes } = appendLeaves(head.size, head.frontier, leafHashes);
+  await transaction.query(MOVE_HEAD, [
+    ...[ledgerId, size, root, encodeFrontier(frontier)],
+    nodes.map(({ level }) => level),
+    nodes.map(({ index }) => index),
+    Buffer.concat(nodes.map(({ hash }) => hash)),
+  ]);
+  return { batch: { start: head.size, end: size, root }, head: { size, root, frontier } };
+};

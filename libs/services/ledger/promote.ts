@@ -1,3 +1,4 @@
+import { isSealedEntry } from '@dockchains/records';
 import { encodeBundle, entriesPath, tilePath, TILE_WIDTH } from '@dockchains/tlog';
 
 import { keyOf, type Batch, type LedgerContext } from './context.ts';
@@ -15,7 +16,7 @@ const READ_LEAVES = {
 };
 const READ_BODIES = {
   name: 'ledger-read-bodies',
-  text: `SELECT b.body FROM ledger_entry e
+  text: `SELECT e.entry, b.body FROM ledger_entry e
            LEFT JOIN sealed_record b ON b.ledger_id = e.ledger_id AND b.record_id = e.record_id
          WHERE e.ledger_id = $1 AND e.index >= $2 AND e.index < $3 ORDER BY e.index`,
 };
@@ -80,12 +81,13 @@ const promoteBodies = async (
   { database, tiles, ledgerId, name }: LedgerContext,
   index: bigint,
 ): Promise<void> => {
-  const rows = await database.query<{ body: Buffer | null }>(READ_BODIES, [
+  const rows = await database.query<{ entry: Buffer; body: Buffer | null }>(READ_BODIES, [
     ledgerId,
     index * WIDTH,
     (index + 1n) * WIDTH,
   ]);
-  requireWhole(rows, `bodies ${index * WIDTH} to ${(index + 1n) * WIDTH}`);
+  const whole = rows.filter(({ entry, body }) => body !== null || !isSealedEntry(entry));
+  requireWhole(whole, `bodies ${index * WIDTH} to ${(index + 1n) * WIDTH}`);
   await tiles.putIfAbsent(bodiesKey(name, index), encodeBodies(rows.map(({ body }) => body)));
 };
 

@@ -1,17 +1,21 @@
 import type { Queryable } from '@dockchains/database';
 
 import type { Batch, LedgerContext } from './context.ts';
-import { insertEntries, lockHead, type Head, type NewEntry } from './entries.ts';
+import { lockHead, moveQueued, type Head } from './entries.ts';
 import { LedgerError } from './errors.ts';
 
-const MAX_BATCH_ENTRIES = 4096;
+// Of one checkpoint: what a step holds in memory and in one statement. At 200 ms it lets 40,000 entries a second through.
+const MAX_BATCH_ENTRIES = 8192;
+const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 const PARTITION_INDICES = 1n << 20n;
 
-const TAKE_QUEUE = {
-  name: 'ledger-take-queue',
-  text: `DELETE FROM ledger_queue WHERE position IN (
-           SELECT position FROM ledger_queue WHERE ledger_id = $1 ORDER BY position LIMIT $2)
-         RETURNING position, record_id, entry`,
+const READ_QUEUE = {
+  name: 'ledger-read-queue',
+  text: `SELECT position, record_id AS "recordId", entry, queued_at AS "queuedAt" FROM (
+           SELECT *, sum(octet_length(entry)) OVER (ORDER BY position ROWS UNBOUNDED PRECEDING) AS bytes FROM (
+             SELECT position, record_id, entry, queued_at FROM ledger_queue
+             WHERE ledger_id = $1 ORDER BY position LIMIT $2) AS oldest) AS summed
+         WHERE bytes <= $3 ORDER BY position`,
 };
 const INSERT_BATCH = {
   name: 'ledger-insert-batch',
@@ -22,10 +26,24 @@ const PARTITION_EXISTS = {
   text: 'SELECT to_regclass($1) IS NOT NULL AS present',
 };
 
+interface QueueRow {
+  readonly position: bigint;
+  readonly recordId: string;
+  readonly entry: Buffer;
+  readonly queuedAt: Date;
+}
+
 /** What this process last saw committed: the database may move ahead of it, never behind. */
 export interface SeenHead {
   readonly size: bigint;
   readonly root: Uint8Array;
+}
+
+/** A batch just committed, with its entries, so that they need not be read again. */
+export interface Sequenced {
+  readonly batch: Batch;
+  readonly head: Head;
+  readonly entries: readonly Uint8Array[];
 }
 
 /**
@@ -36,20 +54,24 @@ export interface SeenHead {
 export async function sequenceBatch(
   { database, ledgerId }: Pick<LedgerContext, 'database' | 'ledgerId'>,
   seen: SeenHead,
-): Promise<{ batch: Batch; head: Head } | undefined> {
+): Promise<Sequenced | undefined> {
   return database.transaction(async (transaction) => {
     const head = await lockHead(transaction, ledgerId);
     refuseRegression(head, seen);
-    const rows = await transaction.query<{ position: bigint; record_id: string; entry: Buffer }>(TAKE_QUEUE, [
+    const queued = await transaction.query<QueueRow>(READ_QUEUE, [
       ledgerId,
       MAX_BATCH_ENTRIES,
+      MAX_BATCH_BYTES,
     ]);
-    if (rows.length === 0) return undefined;
-    rows.sort((a, b) => (a.position < b.position ? -1 : 1));
-    const entries: NewEntry[] = rows.map((row) => ({ recordId: row.record_id, entry: row.entry }));
-    const sequenced = await insertEntries(transaction, ledgerId, head, entries);
+    const [oldest] = queued;
+    if (oldest === undefined) return undefined;
+    const sequenced = await moveQueued(transaction, ledgerId, head, queued);
     await noteBatch(transaction, ledgerId, sequenced.batch);
-    return sequenced;
+    return {
+      batch: { ...sequenced.batch, oldestQueuedAt: oldest.queuedAt },
+      head: sequenced.head,
+      entries: queued.map(({ entry }) => entry),
+    };
   });
 }
 
@@ -73,8 +95,8 @@ export function refuseRegression(head: Pick<Head, 'size' | 'root'>, seen: SeenHe
   );
 }
 
-/** Makes sure that the partition of `size` and the one after it exist, so that no batch waits for either. */
-export async function ensurePartitions(database: Queryable, size: bigint): Promise<void> {
+/** Makes sure that the partition of `size` and the one after it exist, so that no batch waits for either; gives the end of the former. */
+export async function ensurePartitions(database: Queryable, size: bigint): Promise<bigint> {
   const current = size / PARTITION_INDICES;
   for (const number of [current, current + 1n]) {
     const name = `ledger_entry_${number}`;
@@ -87,4 +109,5 @@ export async function ensurePartitions(database: Queryable, size: bigint): Promi
              FOR VALUES FROM (${from}) TO (${from + PARTITION_INDICES})`,
     });
   }
+  return (current + 1n) * PARTITION_INDICES;
 }

@@ -49,6 +49,7 @@ export class Sequencer {
   readonly #stop = new AbortController();
   #seen: SeenHead | undefined;
   #closedAt = -Infinity;
+  #partitionedUntil = 0n;
   #wake: (() => void) | undefined;
   #running: Promise<void> = Promise.resolve();
 
@@ -119,12 +120,12 @@ export class Sequencer {
     await this.#closeScopes();
     await this.#countQueued();
     if (this.state.queued === 0n) return false;
-    await ensurePartitions(database, head.size);
+    await this.#ensurePartitions(head.size);
     const sequenced = await sequenceBatch(this.#context, this.#seen);
     if (sequenced === undefined) return false;
     this.#seen = sequenced.head;
     await this.#report('sequenced', sequenced.batch);
-    await this.#finishBatches();
+    await this.#finishBatch(sequenced.batch, sequenced.entries);
     return true;
   }
 
@@ -134,26 +135,35 @@ export class Sequencer {
     this.#closedAt = performance.now();
   }
 
+  async #ensurePartitions(size: bigint): Promise<void> {
+    if (size < this.#partitionedUntil) return;
+    this.#partitionedUntil = await ensurePartitions(this.#context.database, size);
+  }
+
   async #countQueued(): Promise<void> {
     const { database, ledgerId } = this.#context;
     const [backlog] = await database.query<{ queued: bigint }>(READ_BACKLOG, [ledgerId]);
     this.state.queued = backlog?.queued ?? 0n;
   }
 
+  /** Resumes the batches that a stop or an error left unfinished. */
   async #finishBatches(): Promise<void> {
     const { database, ledgerId } = this.#context;
-    for (const batch of await database.query<{ start: bigint; end: bigint; root: Buffer }>(READ_BATCHES, [
+    const unfinished = await database.query<{ start: bigint; end: bigint; root: Buffer }>(READ_BATCHES, [
       ledgerId,
-    ])) {
-      await stageBatch(this.#context, batch);
-      await this.#report('staged', batch);
-      const signed = await signBatch(this.#context, batch);
-      await this.#report('signed', batch);
-      await publishHead(this.#context, signed);
-      await this.#report('published', batch);
-      await promoteBatch(this.#context, batch);
-      await this.#report('promoted', batch);
-    }
+    ]);
+    for (const batch of unfinished) await this.#finishBatch(batch);
+  }
+
+  async #finishBatch(batch: Batch, entries?: readonly Uint8Array[]): Promise<void> {
+    await stageBatch(this.#context, batch, entries);
+    await this.#report('staged', batch);
+    const signed = await signBatch(this.#context, batch);
+    await this.#report('signed', batch);
+    await publishHead(this.#context, signed);
+    await this.#report('published', batch);
+    await promoteBatch(this.#context, batch);
+    await this.#report('promoted', batch);
   }
 
   async #report(step: CommitStep, batch: Batch): Promise<void> {

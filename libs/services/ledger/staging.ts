@@ -1,4 +1,5 @@
 import type { TileStore } from '@dockchains/blobs';
+import { isSealedEntry } from '@dockchains/records';
 import { HASH_BYTES, parseOrigin, type Origin } from '@dockchains/tlog';
 
 import { keyOf, type Batch, type LedgerContext } from './context.ts';
@@ -42,28 +43,38 @@ export function parseStagedKey(key: string): { end: bigint; rootHex: string } | 
 
 /**
  * Step 2: the batch's entries, put if absent and fsynced. Hash tiles are a function of the entries, so the entries
- * alone are kept; two sequencers stage equal bytes, and differing bytes under one key are fatal.
+ * alone are kept; two sequencers stage equal bytes, and differing bytes under one key are fatal. Without `entries`, as where
+ * another process committed them, they are read.
  */
-export async function stageBatch(context: LedgerContext, batch: Batch): Promise<void> {
-  const isSealed = context.sealer !== undefined;
-  const rows = await context.database.query<{ entry: Buffer; body?: Buffer | null }>(
-    isSealed ? READ_SEALED_ENTRIES : READ_ENTRIES,
-    [context.ledgerId, batch.start, batch.end],
-  );
-  if (BigInt(rows.length) !== batch.end - batch.start) {
-    throw new LedgerError(
-      'CONTRADICTION',
-      `The database holds ${rows.length} of the entries ${batch.start} to ${batch.end}: restore it from its backup.`,
-    );
-  }
-  const staged = encodeStagedBatch({
-    ...batch,
-    origin: context.origin,
-    entries: rows.map((row) => row.entry),
-    ...(isSealed && { bodies: rows.map(({ body }) => body ?? null) }),
-  });
+export async function stageBatch(
+  context: LedgerContext,
+  batch: Batch,
+  entries?: readonly Uint8Array[],
+): Promise<void> {
+  const rows =
+    entries !== undefined && context.sealer === undefined ? { entries } : await readBatch(context, batch);
+  const staged = encodeStagedBatch({ ...batch, ...rows, origin: context.origin });
   await context.tiles.putIfAbsent(stagedKey(context.name, batch), staged);
 }
+
+const readBatch = async (
+  { database, ledgerId, sealer }: LedgerContext,
+  { start, end }: Batch,
+): Promise<Pick<StagedBatch, 'entries' | 'bodies'>> => {
+  const rows = await database.query<{ entry: Buffer; body?: Buffer | null }>(
+    sealer === undefined ? READ_ENTRIES : READ_SEALED_ENTRIES,
+    [ledgerId, start, end],
+  );
+  const whole = rows.filter(({ entry, body }) => body !== null || !isSealedEntry(entry));
+  if (BigInt(whole.length) !== end - start) {
+    throw new LedgerError(
+      'CONTRADICTION',
+      `The database holds ${whole.length} of the entries ${start} to ${end}, with their bodies: restore it from its backup.`,
+    );
+  }
+  const entries = rows.map(({ entry }) => entry);
+  return sealer === undefined ? { entries } : { entries, bodies: rows.map(({ body }) => body ?? null) };
+};
 
 /** All staged batches, by their end. */
 export async function listStaged(tiles: TileStore, name: string): Promise<{ end: bigint; key: string }[]> {
