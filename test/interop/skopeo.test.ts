@@ -13,6 +13,7 @@ import {
 } from '@dockchains/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { ask } from '../graphql/session.ts';
 import { readFolder, writeImageFolder, writeOciLayout } from './oci-layout.ts';
 import { findMissing, runProgram, saySkipped } from './programs.ts';
 
@@ -109,6 +110,43 @@ describe.skipIf(saySkipped('skopeo', findMissing('skopeo')))('skopeo', () => {
     await skopeo('delete', '--tls-verify=false', `${images}/single:a`);
     await expect(inspect('single:b')).rejects.toThrow('manifest unknown');
     expect(await inspect(`copy@${digest}`)).toMatchObject({ Digest: digest });
+  });
+
+  test('signs in as a robot, which sets no immutable tag anew and is over when it is revoked', async () => {
+    const administer = async (mutation: string) => {
+      const token = await gateway.token(gateway.operator, 'repository:**:admin');
+      const { data, codes } = await ask(gateway, `mutation { ${mutation} }`, { token });
+      expect(codes).toEqual([]);
+      return data;
+    };
+    const policies = '[{ pattern: "public/robot", actions: [PUSH, TAG_CREATE, TAG_MOVE] }]';
+    const made = await administer(`createRobot(name: "ci", policies: ${policies}) { secret }`);
+    const { secret } = (made as { createRobot: { secret: string } }).createRobot;
+    await administer('addImmutableTagRule(pattern: "public/robot", tags: "v*") { tags }');
+    const authfile = join(folder, 'robot.json');
+    const login = [
+      'login',
+      '--tls-verify=false',
+      '--authfile',
+      authfile,
+      '-u',
+      'robot+ci',
+      '--password-stdin',
+    ];
+    await runProgram('skopeo', [...login, gateway.host], { input: secret });
+    const push = async (name: string, tag: string) => {
+      const source = join(folder, name);
+      await writeOciLayout(source, buildImage({ annotations: { name } }), name);
+      const target = `${images}/robot:${tag}`;
+      const copy = ['copy', '--quiet', '--authfile', authfile, '--dest-tls-verify=false'];
+      await skopeo(...copy, `oci:${source}:${name}`, target);
+    };
+    await push('one', 'v1');
+    await expect(push('two', 'v1')).rejects.toThrow('immutable');
+    await push('two', 'v2');
+
+    await administer('revokeRobot(name: "ci") { disabled }');
+    await expect(push('three', 'v3')).rejects.toThrow(/unauthorized/);
   });
 });
 
