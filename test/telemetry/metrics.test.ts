@@ -48,6 +48,10 @@ test('the pool of the database is shown', async () => {
 test('the ledgers are shown, and who leads them', async () => {
   expect(await valueOf('dockchains_ledger_published_entries{ledger="public"}')).toBe(2);
   expect(await valueOf('dockchains_ledger_leading{ledger="public"}')).toBe(1);
+  for (const step of ['staged', 'signed', 'published']) {
+    const series = `dockchains_ledger_step_seconds_count{ledger="public",step="${step}"}`;
+    expect(await valueOf(series)).toBeGreaterThan(0);
+  }
 });
 
 test('names are by convention, and help stands beside each', async () => {
@@ -68,7 +72,9 @@ test('labels are names of the program alone', async () => {
     [...text.matchAll(/^dockchains_[^{]*\{([^}]*)\}/gm)].flatMap(([, labels = '']) => labels.split(',')),
   );
   const names = new Set([...shown].map((label) => label.slice(0, label.indexOf('='))));
-  expect([...names].toSorted()).toEqual(['ledger', 'le', 'method', 'route', 'state', 'status'].toSorted());
+  expect([...names].toSorted()).toEqual(
+    ['ledger', 'le', 'method', 'route', 'state', 'status', 'step'].toSorted(),
+  );
   for (const secret of ['quetzalcoatl', 'tlaloc', 'xochiquetzal', 'huitzilopochtli', 'publisher', 'sha256']) {
     expect(text).not.toContain(secret);
   }
