@@ -43,6 +43,7 @@ export {
   verifyCredentials,
 } from './session.ts';
 export { printable } from './text.ts';
+export { setRepositoryVisibility } from './visibility.ts';
 export type { Credentials } from './token.ts';
 export {
   createRobot,

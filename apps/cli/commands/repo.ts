@@ -19,6 +19,7 @@ import { readOrganisations } from '../organisations.ts';
 import { factsOf, type Outcome, tableOf } from '../output.ts';
 import { parseTarget } from '../reference.ts';
 import { addImmutable } from './immutable.ts';
+import { addVisibility } from './visibility.ts';
 
 type Options = { readonly registry?: string };
 
@@ -27,7 +28,7 @@ const VISIBILITIES = ['public', 'protected', 'private'];
 /** `dockchains repo`: repositories, their tags, and the rules by which they may come to be. */
 export const registerRepo: Register = (parent, context) => {
   const group = groupOf('repo', 'repositories, their tags, and where new ones may come to be');
-  for (const add of [addList, addShow, addTags, addRules, addImmutable]) add(group, context);
+  for (const add of [addList, addShow, addTags, addVisibility, addRules, addImmutable]) add(group, context);
   parent.addCommand(group);
 };
 

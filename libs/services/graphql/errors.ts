@@ -52,6 +52,8 @@ const CODE_OF_OCI: Partial<Record<OciErrorCode, ApiErrorCode>> = {
   MANIFEST_INVALID: 'BAD_USER_INPUT',
   NAME_UNKNOWN: 'NOT_FOUND',
   MANIFEST_UNKNOWN: 'NOT_FOUND',
+  UNSUPPORTED: 'BAD_USER_INPUT',
+  TOOMANYREQUESTS: 'TOO_MANY_REQUESTS',
 };
 
 /** Where an error happened, for the answer that says nothing about it but where to look. */

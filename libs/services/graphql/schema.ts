@@ -12,6 +12,7 @@ import { viewerTypes } from './resolvers/viewer.ts';
 import { repositoryTypes, VISIBILITIES } from './resolvers/repository.ts';
 import { TAG_EVENT_KINDS, tagHistoryTypes } from './resolvers/tag-history.ts';
 import { robotTypes } from './resolvers/robot.ts';
+import { visibilityTypes } from './resolvers/visibility.ts';
 import { DATE_TIME, LEDGER_INDEX } from './scalars.ts';
 
 type Topic = {
@@ -29,6 +30,7 @@ const TOPICS: readonly Topic[] = [
   { name: 'administration', types: administrationTypes },
   { name: 'immutable-tags', types: immutableTagsTypes },
   { name: 'robot', types: robotTypes },
+  { name: 'visibility', types: visibilityTypes },
 ];
 
 /** Builds the executable schema, an Apollo Federation 2 subgraph, from the SDL files in schema/. */

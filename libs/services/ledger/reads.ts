@@ -15,6 +15,8 @@ export interface IndexedEntry {
 export interface FoundEntry {
   readonly entry: Uint8Array;
   readonly index: bigint | undefined;
+  /** The scope that a sealed entry is of, and the repository's salt in it, 32 bytes. */
+  readonly scope?: { readonly scopeId: string; readonly repoSalt: Uint8Array };
 }
 
 /** An entry with what it says: itself where it is in the clear, else the record that it hides. */
@@ -23,11 +25,14 @@ export type Shown<Entry> = Entry & { readonly statement: Uint8Array };
 // One statement, so that an entry on its way from the queue into the log is seen in one of the two.
 const FIND_ENTRIES = {
   name: 'ledger-find-entries',
-  text: `SELECT r.record_id, e.entry, e.index FROM ledger_record r
-           JOIN ledger_entry e ON e.ledger_id = r.ledger_id AND e.index = r.index
-          WHERE r.ledger_id = $1 AND r.record_id = ANY($2)
-         UNION ALL
-         SELECT record_id, entry, NULL FROM ledger_queue WHERE ledger_id = $1 AND record_id = ANY($2)`,
+  text: `SELECT f.record_id, f.entry, f.index, s.scope_id, s.repo_salt
+         FROM (SELECT r.record_id, e.entry, e.index FROM ledger_record r
+                 JOIN ledger_entry e ON e.ledger_id = r.ledger_id AND e.index = r.index
+                WHERE r.ledger_id = $1 AND r.record_id = ANY($2)
+               UNION ALL
+               SELECT record_id, entry, NULL FROM ledger_queue WHERE ledger_id = $1 AND record_id = ANY($2)) AS f
+         LEFT JOIN sealed_record b ON b.ledger_id = $1 AND b.record_id = f.record_id
+         LEFT JOIN scope s ON s.scope_id = b.scope_id`,
 };
 const READ_ENTRIES = {
   name: 'ledger-read-entries',
@@ -42,12 +47,25 @@ export async function findEntries(
   context: LedgerContext,
   recordIds: readonly string[],
 ): Promise<ReadonlyMap<string, FoundEntry>> {
-  const rows = await context.database.query<{ record_id: string; entry: Buffer; index: bigint | null }>(
-    FIND_ENTRIES,
-    [context.ledgerId, recordIds],
+  const rows = await context.database.query<FoundRow>(FIND_ENTRIES, [context.ledgerId, recordIds]);
+  return new Map(
+    rows.map(({ record_id, entry, index, scope_id: scopeId, repo_salt: repoSalt }) => [
+      record_id,
+      {
+        ...{ entry, index: index ?? undefined },
+        ...(scopeId !== null && repoSalt !== null && { scope: { scopeId, repoSalt } }),
+      },
+    ]),
   );
-  return new Map(rows.map((row) => [row.record_id, { entry: row.entry, index: row.index ?? undefined }]));
 }
+
+type FoundRow = {
+  readonly record_id: string;
+  readonly entry: Buffer;
+  readonly index: bigint | null;
+  readonly scope_id: string | null;
+  readonly repo_salt: Buffer | null;
+};
 
 /** Up to `limit` published entries from `start` on. */
 export async function readEntries(

@@ -15,15 +15,22 @@ export interface Promised {
 // An entry is published within a second or so; a day leaves room for an organisation that was down.
 const MAX_MERGE_DELAY_SECONDS = 86_400;
 
-/** Signs the receipt of a record of a ledger, whose leaf hash (RFC 6962 §2.1) is given (escrow.md, Receipts). */
+/** An entry whose inclusion is promised; a sealed one with its scope. */
+export interface PromisedEntry {
+  /** RFC 6962 §2.1, 32 bytes. */
+  readonly leafHash: Uint8Array;
+  readonly scope?: { readonly scopeId: string; readonly repoSalt: Uint8Array } | undefined;
+}
+
+/** Signs the receipt of a record of a ledger (escrow.md, Receipts). */
 export function signReceiptOf(
   { receiptKey, clock }: RegistryDeps,
   { origin }: Pick<Ledger, 'origin'>,
-  { leafHash, ...promised }: Promised & { leafHash: Uint8Array },
+  { leafHash, scope, ...promised }: Promised & PromisedEntry,
 ): Promise<string> {
   const includedBy = Math.floor(clock().getTime() / 1000) + MAX_MERGE_DELAY_SECONDS;
-  const hex = Buffer.from(leafHash).toString('hex');
-  return signReceipt({ origin, ...promised, leafHash: hex, includedBy }, receiptKey);
+  const sealed = scope && { scopeId: scope.scopeId, repoSalt: toHex(scope.repoSalt) };
+  return signReceipt({ origin, ...promised, leafHash: toHex(leafHash), includedBy, ...sealed }, receiptKey);
 }
 
 /** Signs a receipt of a record that the ledger has had for a while; undefined if it has none of that id. */
@@ -33,5 +40,10 @@ export async function findReceipt(
   promised: Promised,
 ): Promise<string | undefined> {
   const found = await ledger.findEntry(promised.recordId);
-  return found && signReceiptOf(deps, ledger, { ...promised, leafHash: hashLeaf(found.entry) });
+  if (found === undefined) return undefined;
+  return signReceiptOf(deps, ledger, { ...promised, leafHash: hashLeaf(found.entry), scope: found.scope });
+}
+
+function toHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
 }

@@ -47,8 +47,8 @@ export interface RegistryFixture extends Settings {
   readonly pushBlobs: (image: BuiltManifest) => Promise<void>;
   readonly put: (reference: string, image: PushedManifest, principal?: Principal) => Promise<PutResult>;
   readonly deleteManifest: (reference: string, principal?: Principal) => Promise<void>;
-  /** The records in the queue, in order; it is empty then. */
-  readonly takeQueue: () => Promise<LedgerRecord[]>;
+  /** The records in the public ledger's queue, or in that of the name, in order; it is empty then. */
+  readonly takeQueue: (ledger?: string) => Promise<LedgerRecord[]>;
   readonly count: (table: Table) => Promise<number>;
   readonly close: () => Promise<void>;
 }
@@ -96,7 +96,7 @@ export async function openRegistryFixture(): Promise<RegistryFixture> {
   ) => {
     const policies = [{ pattern, actions }];
     const { id } = await access.createAccount({ username, password: 'a-long-password', policies });
-    return { id, scopes: [{ type: 'repository', name: '**', actions: [...ACTIONS] }] };
+    return { id, scopes: [{ type: 'repository', name: '**', actions: [...ACTIONS, 'admin'] }] };
   };
 
   state.principal = await createPrincipal('publisher', 'public/**');
@@ -123,11 +123,15 @@ export async function openRegistryFixture(): Promise<RegistryFixture> {
         ...{ principal, repository: REPOSITORY, reference: parseManifestReference(reference) },
       }),
 
-    async takeQueue() {
-      const rows = await plain.query<{ position: bigint; entry: Uint8Array }>({
-        name: 'test-take-queue',
-        text: 'DELETE FROM ledger_queue RETURNING position, entry',
-      });
+    async takeQueue(ledger = 'public') {
+      const rows = await plain.query<{ position: bigint; entry: Uint8Array }>(
+        {
+          name: 'test-take-queue',
+          text: `DELETE FROM ledger_queue q USING ledger l WHERE l.id = q.ledger_id AND l.origin = $1
+                 RETURNING q.position, q.entry`,
+        },
+        [`acme.example/ledger/${ledger}`],
+      );
       return rows
         .sort((one, other) => Number(one.position - other.position))
         .map(({ entry }) => parseRecord(entry));
@@ -158,9 +162,23 @@ async function openQueue(database: Database, name: LedgerName, isFrozen: () => b
   const refuse = (): void => {
     if (isFrozen()) throw new LedgerError('FROZEN', 'The ledger is frozen.');
   };
+  const queueParameters: Ledger['queueParameters'] = (prepared) => [
+    ...[row?.id ?? 0, null],
+    prepared.map(({ recordId }) => recordId),
+    prepared.map(({ entry }) => entry),
+    null,
+  ];
   const ledger: Pick<
     Ledger,
-    'origin' | 'name' | 'prepare' | 'queueParameters' | 'requireWritable' | 'wake' | 'findEntry'
+    | 'origin'
+    | 'name'
+    | 'prepare'
+    | 'queueParameters'
+    | 'append'
+    | 'endScope'
+    | 'requireWritable'
+    | 'wake'
+    | 'findEntry'
   > = {
     origin,
     name,
@@ -175,12 +193,12 @@ async function openQueue(database: Database, name: LedgerName, isFrozen: () => b
           }),
         );
       }),
-    queueParameters: (prepared) => [
-      ...[row?.id ?? 0, null],
-      prepared.map(({ recordId }) => recordId),
-      prepared.map(({ entry }) => entry),
-      null,
-    ],
+    queueParameters,
+    append: async (transaction, prepared) => {
+      const text = 'SELECT ledger_enqueue($1, $2, $3::text[], $4::bytea[], $5::bytea[])';
+      await transaction.query({ name: 'test-enqueue', text }, queueParameters(prepared));
+    },
+    endScope: () => Promise.resolve(),
     wake: () => undefined,
     findEntry: () => Promise.resolve(undefined),
   };

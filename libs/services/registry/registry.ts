@@ -30,6 +30,7 @@ import type { Page } from './page.ts';
 import { openPushLookup } from './push-state.ts';
 import { type PutBlob, putBlob } from './put-blob.ts';
 import { type PutManifest, putManifest, type PutResult } from './put-manifest.ts';
+import { type SetVisibility, setVisibility, type VisibilityChanged } from './set-visibility.ts';
 import { type StartUpload, startUpload } from './start-upload.ts';
 import { sweepUploads } from './sweep-uploads.ts';
 import { findUploadOwner, getUpload, type Upload, type UploadRequest } from './uploads.ts';
@@ -54,6 +55,7 @@ export interface Registry {
   cancelUpload(request: UploadRequest): Promise<void>;
   findUploadOwner(id: string): Promise<string | undefined>;
   sweepUploads(): Promise<number>;
+  setVisibility(request: SetVisibility): Promise<VisibilityChanged>;
   backfillReferences(): Promise<Backfilled>;
   listTags(request: ListTags): Promise<Page<TagSummary>>;
   listTagNames(request: ListTags): Promise<Page<Tag>>;
@@ -94,6 +96,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     cancelUpload: (request) => cancelUpload(deps, request),
     findUploadOwner: (id) => findUploadOwner(deps.database, id),
     sweepUploads: () => sweepUploads(deps),
+    setVisibility: (request) => setVisibility(deps, request),
     backfillReferences: () => backfillReferences(deps),
     listTags: (request) => listTags(deps, request),
     listTagNames: (request) => listTagNames(deps, request),

@@ -13,7 +13,9 @@ const FIND: Statement = {
   name: 'registry_replay_find_queued',
   text: `WITH ledgers AS (SELECT ARRAY(SELECT id FROM ledger) AS ids)
          SELECT EXISTS (SELECT FROM ledgers, tag_event e JOIN ledger_queue q ON q.record_id = e.record_id
-                        WHERE e.repository_id = $1 AND e.tag = $2 AND q.ledger_id = ANY(ids)) AS tag,
+                        WHERE e.repository_id = $1 AND e.tag = $2 AND q.ledger_id = ANY(ids))
+             OR EXISTS (SELECT FROM ledgers, tag t JOIN ledger_queue q ON q.record_id = t.record_id
+                        WHERE t.repository_id = $1 AND t.name = $2 AND q.ledger_id = ANY(ids)) AS tag,
            EXISTS (SELECT FROM ledgers, manifest m JOIN ledger_queue q ON q.record_id = m.record_id
                    WHERE m.repository_id = $1 AND m.digest = $3 AND q.ledger_id = ANY(ids)) AS manifest`,
 };

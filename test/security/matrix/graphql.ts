@@ -52,6 +52,10 @@ export const MUTATIONS: Readonly<Record<string, FieldRow>> = {
     need: 'operator',
     args: (repository) => `pattern: ${text(`${repository}/none`)}, tags: "1.0"`,
   },
+  setRepositoryVisibility: {
+    need: 'operator',
+    args: (repository) => `repository: ${text(repository)}, visibility: PROTECTED`,
+  },
   createRobot: { need: 'operator', args: () => 'name: "", validHours: 1' },
   rotateRobot: { need: 'operator', args: () => 'name: "nobody", validHours: 1' },
   revokeRobot: { need: 'operator', args: () => 'name: "nobody"' },
@@ -84,6 +88,7 @@ export const FIELDS: Readonly<
   Policy: { given: ['pattern', 'actions'] },
   NamespaceRule: { given: ['pattern', 'visibility'] },
   ImmutableTagRule: { given: ['pattern', 'tags'] },
+  RepositoryVisibility: { given: ['repository', 'visibility', 'manifests', 'tags'] },
   RobotSecret: { given: ['account', 'secret'] },
   PageInfo: { given: ['hasNextPage', 'hasPreviousPage', 'startCursor', 'endCursor'] },
   _Service: { given: ['sdl'] },
