@@ -108,10 +108,7 @@ export async function openWorld(options: Parameters<typeof startGateway>[0] = {}
   await access.createAccount({ ...REVOKED, policies: policiesOf(...ALL) });
   const made = await access.createRobot({ name: 'builder', policies: policiesOf(...ALL), validHours: 1 });
   const robot = { username: made.account.username, password: made.secret };
-  await database.query({
-    name: 'test_private_rules',
-    text: `INSERT INTO namespace_rule (pattern, visibility) VALUES ('hidden/**', 'private'), ('absent/**', 'private')`,
-  });
+  for (const pattern of ['hidden/**', 'absent/**']) await access.setNamespaceRule(pattern, 'private');
   const revokedTokens = new Map<string, string>();
   for (const repository of Object.values(REPOSITORIES)) {
     revokedTokens.set(repository, await gateway.token(REVOKED, scopeOf(repository), 'registry:catalog:*'));

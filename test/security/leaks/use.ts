@@ -1,0 +1,206 @@
+import { join } from 'node:path';
+
+import { createAccess } from '@dockchains/access';
+import { openDatabase } from '@dockchains/database';
+import { openKey } from '@dockchains/keys';
+import {
+  buildImage,
+  buildLayer,
+  type BuiltManifest,
+  contentOf,
+  startGateway,
+  type TestAccount,
+  type TestGateway,
+} from '@dockchains/testing';
+import { OCI_LAYER_TAR } from '@dockchains/oci';
+import { vi } from 'vitest';
+
+import { ask } from '../../graphql/session.ts';
+import { type Collector, startCollector } from '../../telemetry/collector.ts';
+import { type Secret, secretText } from './search.ts';
+
+/** What somebody calls their private things; two sets with names of equal lengths are to look alike from outside. */
+export interface PrivateNames {
+  readonly namespace: string;
+  readonly repository: string;
+  readonly tags: readonly [string, string];
+  readonly account: string;
+  readonly robot: string;
+  readonly content: string;
+}
+
+/** A gateway whose private repositories have been used in every way, and what may be found nowhere outside. */
+export interface PrivateUse {
+  readonly gateway: TestGateway;
+  readonly collector: Collector;
+  readonly stranger: TestAccount;
+  readonly secrets: readonly Secret[];
+  /** Waits until every record is under a published checkpoint. */
+  readonly settle: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+type Call = (method: string, path: string, body?: Buffer, type?: string) => Promise<Response>;
+
+const ALL = ['pull', 'push', 'tag:create', 'tag:move', 'delete'] as const;
+const UNKNOWN = `sha256:${'0'.repeat(64)}`;
+const SETTLE_MS = 20_000;
+
+/** Starts a gateway that logs and traces all it can, and uses it. */
+export async function usePrivately(names: PrivateNames): Promise<PrivateUse> {
+  const collector = await startCollector();
+  const gateway = await startGateway({
+    env: {
+      DOCKCHAINS_LOG_LEVEL: 'debug',
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_BSP_SCHEDULE_DELAY: '50',
+    },
+  });
+  const database = openDatabase(gateway.databaseUrl);
+  const tokenKey = await openKey(join(gateway.dataDir, 'keys'), 'token');
+  const { organisation, url: publicUrl } = gateway;
+  const access = createAccess({ database, tokenKey, organisation, publicUrl, clock: () => new Date() });
+  const owner: TestAccount = { username: names.account, password: `${names.account}-password` };
+  const stranger: TestAccount = { username: 'stranger', password: 'stranger-password-1' };
+  const policies = [{ pattern: `${names.namespace}/**`, actions: ALL }];
+  await access.createAccount({ ...owner, policies });
+  await access.createAccount({ ...stranger, policies: [] });
+  await access.createRobot({ name: names.robot, policies, validHours: 1 });
+  await access.setNamespaceRule(`${names.namespace}/**`, 'private');
+
+  const repository = `${names.namespace}/${names.repository}`;
+  const images = buildImages(names);
+  await useRepository(
+    callerOf(gateway, await tokenFor(gateway, owner, repository)),
+    repository,
+    names,
+    images,
+  );
+  await readByGraphql(gateway, owner, repository, names);
+  const settle = async (): Promise<void> => {
+    await vi.waitUntil(async () => {
+      const [pending] = await database.query<{ count: bigint }>({
+        name: 'test_pending_records',
+        text: 'SELECT (SELECT count(*) FROM ledger_queue) + (SELECT count(*) FROM ledger_batch) AS count',
+      });
+      return pending?.count === 0n;
+    }, SETTLE_MS);
+  };
+  return {
+    ...{ gateway, collector, stranger, settle },
+    secrets: [
+      secretText('the namespace', names.namespace),
+      secretText('the repository', names.repository),
+      ...names.tags.map((tag) => secretText('a tag', tag)),
+      secretText('the account', names.account),
+      secretText('the robot', names.robot),
+      secretText('the content', names.content),
+      ...images
+        .flatMap((image) => [image, ...image.blobs])
+        .flatMap(({ descriptor }) => {
+          const hex = descriptor.digest.slice('sha256:'.length);
+          return [secretText('a digest', hex), { label: 'a digest’s bytes', bytes: Buffer.from(hex, 'hex') }];
+        }),
+    ],
+    async close() {
+      await database.close();
+      await gateway.close();
+      await collector.close();
+    },
+  };
+}
+
+/** Two images of the names' content, the second of which refers to the first. */
+function buildImages({ content }: PrivateNames): readonly [BuiltManifest, BuiltManifest] {
+  const layer = contentOf(Buffer.from(content), OCI_LAYER_TAR);
+  const annotations = { 'org.example.note': content, 'org.opencontainers.image.source': content };
+  const first = buildImage({ layers: [layer, buildLayer()], annotations });
+  return [
+    first,
+    buildImage({ layers: [layer], annotations, subject: first.descriptor, artifactType: content }),
+  ];
+}
+
+async function useRepository(
+  call: Call,
+  repository: string,
+  { tags }: PrivateNames,
+  images: readonly [BuiltManifest, BuiltManifest],
+): Promise<void> {
+  const root = `/v2/${repository}`;
+  const [first, second] = images;
+  const layer = first.blobs[1]?.descriptor.digest ?? '';
+  for (const [place, image] of images.entries()) {
+    for (const { bytes, descriptor } of image.blobs) {
+      await must(201, call('POST', `${root}/blobs/uploads/?digest=${descriptor.digest}`, bytes));
+    }
+    await must(
+      201,
+      call('PUT', `${root}/manifests/${tags[place] ?? ''}`, image.bytes, image.descriptor.mediaType),
+    );
+  }
+  await must(201, call('PUT', `${root}/manifests/${tags[0]}`, second.bytes, second.descriptor.mediaType));
+  for (const path of [
+    ...[`manifests/${tags[0]}`, `manifests/${first.descriptor.digest}`, `blobs/${layer}`, 'tags/list'],
+    ...[`referrers/${first.descriptor.digest}`, `_oci/tag-history/${tags[0]}`, '_oci/ext/discover'],
+  ]) {
+    await must(200, call('GET', `${root}/${path}`));
+  }
+  await must(201, call('POST', `${root}-2/blobs/uploads/?mount=${layer}&from=${repository}`));
+
+  await must(400, call('PUT', `${root}/manifests/${tags[1]}`, Buffer.from('{'), first.descriptor.mediaType));
+  const sparse = Buffer.from(first.bytes.toString().replaceAll(layer, UNKNOWN));
+  await must(404, call('PUT', `${root}/manifests/${tags[1]}`, sparse, first.descriptor.mediaType));
+  await must(400, call('POST', `${root}/blobs/uploads/?digest=${UNKNOWN}`, first.bytes));
+  await must(404, call('GET', `${root}/manifests/${tags[0]}-gone`));
+  const begun = await must(202, call('POST', `${root}/blobs/uploads/`));
+  const location = begun.headers.get('location') ?? '';
+  await must(202, call('PATCH', location, first.bytes));
+  await must(204, call('DELETE', location));
+  await must(202, call('DELETE', `${root}/manifests/${tags[1]}`));
+  await must(202, call('DELETE', `${root}/manifests/${first.descriptor.digest}`));
+}
+
+async function readByGraphql(
+  gateway: TestGateway,
+  owner: TestAccount,
+  repository: string,
+  { tags }: PrivateNames,
+): Promise<void> {
+  const token = await gateway.token(owner, 'repository:**:pull');
+  const query = `query ($reference: String!, $tag: String!) {
+    viewer { username policies { pattern } }
+    artifact(reference: $reference) { id record { id kind index statement } }
+    repositories { nodes { name tags { nodes { name record { id statement } } }
+      tagHistory(tag: $tag) { nodes { kind digest record { id } } } } }
+  }`;
+  const variables = { reference: `${repository}:${tags[0]}`, tag: tags[0] };
+  const { data, codes } = await ask(gateway, query, { variables, token });
+  if (codes.length > 0 || !JSON.stringify(data).includes(repository)) {
+    throw new Error(`GraphQL did not show the owner what is theirs: ${JSON.stringify([data, codes])}`);
+  }
+}
+
+function tokenFor(gateway: TestGateway, owner: TestAccount, repository: string): Promise<string> {
+  return gateway.token(
+    owner,
+    `repository:${repository}:pull,push,delete`,
+    `repository:${repository}-2:pull,push`,
+  );
+}
+
+function callerOf({ url }: TestGateway, token: string): Call {
+  return (method, path, body, type = 'application/octet-stream') =>
+    fetch(new URL(path, url), {
+      method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': type },
+      body: body === undefined ? null : new Uint8Array(body),
+    });
+}
+
+async function must(status: number, answer: Promise<Response>): Promise<Response> {
+  const response = await answer;
+  const text = await response.text();
+  if (response.status === status) return response;
+  throw new Error(`${response.url} was answered ${response.status}, not ${status}: ${text}`);
+}
