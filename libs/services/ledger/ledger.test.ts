@@ -1,21 +1,14 @@
-import { readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Database } from '@dockchains/database';
-import {
-  hashLeaf,
-  openCheckpoint,
-  parsePolicy,
-  parseProofFile,
-  parseVerifierKey,
-  rootFromTiles,
-  verifyProofFile,
-} from '@dockchains/tlog';
+import { hashLeaf, parsePolicy, parseProofFile, verifyProofFile } from '@dockchains/tlog';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import type { CommitStep } from './context.ts';
 import { openLedger, type Ledger } from './ledger.ts';
 import { type LedgerFixture, makeFixture, tagSet } from './testing/fixture.ts';
+import { appendTags, checkTree, published } from './testing/published.ts';
 
 let fixture: LedgerFixture;
 let database: Database;
@@ -51,35 +44,7 @@ const open = async (onStep?: (step: CommitStep) => Promise<void> | void): Promis
   return ledger;
 };
 
-const REPOSITORY = { id: 1, name: 'public/app' };
-
-const append = async (ledger: Ledger, count: number): Promise<string[]> => {
-  const records = Array.from({ length: count }, (_, index) => tagSet(`t${index}`));
-  const prepared = await ledger.prepare(REPOSITORY, records);
-  await database.transaction((transaction) => ledger.append(transaction, prepared));
-  ledger.wake();
-  return records.map(({ recordId }) => recordId);
-};
-
-const published = async (ledger: Ledger, size: bigint): Promise<void> => {
-  await expect.poll(() => ledger.publishedSize(), { timeout: 20_000, interval: 10 }).toBe(size);
-};
-
-/** Re-derives the published root from served tiles, as a stranger would. */
-const checkTree = async (ledger: Ledger): Promise<bigint> => {
-  const { checkpoint } = openCheckpoint(
-    await ledger.publishedCheckpoint(),
-    parseVerifierKey(ledger.verifierKey),
-  );
-  if (checkpoint.size === 0n) return 0n;
-  const root = await rootFromTiles(checkpoint.size, async (tile) => {
-    const bytes = await ledger.readTile(tile);
-    if (bytes === undefined) throw new Error('tile missing');
-    return bytes;
-  });
-  expect(Buffer.from(root)).toEqual(Buffer.from(checkpoint.root));
-  return checkpoint.size;
-};
+const append = (ledger: Ledger, count: number): Promise<string[]> => appendTags(database, ledger, count);
 
 describe('the commit protocol', () => {
   test('gives queued records contiguous indices and publishes a tree that a stranger can re-derive', async () => {
@@ -102,7 +67,7 @@ describe('the commit protocol', () => {
 
   test('forgets records whose transaction rolled back', async () => {
     const ledger = await open();
-    const prepared = await ledger.prepare(REPOSITORY, [tagSet('lost')]);
+    const prepared = await ledger.prepare({ name: 'public/app' }, [tagSet('lost')]);
     await expect(
       database.transaction(async (transaction) => {
         await ledger.append(transaction, prepared);
@@ -187,131 +152,5 @@ describe('the commit protocol', () => {
       await database.prisma.$executeRaw`DELETE FROM ledger_queue`;
       halted.resolve(undefined);
     }
-  });
-});
-
-describe('a database that was put back', () => {
-  const tables = [
-    'ledger_queue',
-    'ledger_batch',
-    'ledger_node',
-    'ledger_record',
-    'ledger_entry',
-    'signed_head',
-    'published_checkpoint',
-  ];
-  const columns = 'size, root, frontier';
-
-  /** Keeps the ledger's tables as a backup would. */
-  const backUp = async (): Promise<void> => {
-    for (const table of [...tables, 'ledger']) {
-      await database.prisma.$executeRawUnsafe(`CREATE TABLE kept_${table} AS TABLE ${table}`);
-    }
-  };
-
-  /** Puts them all back in one transaction. */
-  const putBack = (): Promise<unknown> =>
-    database.prisma.$transaction([
-      database.prisma.$executeRawUnsafe('SELECT FROM ledger FOR UPDATE'),
-      ...tables.flatMap((table) => [
-        database.prisma.$executeRawUnsafe(`DELETE FROM ${table}`),
-        database.prisma.$executeRawUnsafe(`INSERT INTO ${table} SELECT * FROM kept_${table}`),
-      ]),
-      database.prisma.$executeRawUnsafe(
-        `UPDATE ledger SET (${columns}) = (SELECT ${columns} FROM kept_ledger k WHERE k.id = ledger.id)`,
-      ),
-    ]);
-
-  test.each([
-    { before: 10, after: 20, name: 'recovers from staged batches' },
-    { before: 10, after: 1000, name: 'recovers from final bundles and staged batches' },
-    { before: 300, after: 212, name: 'recovers when everything missing lies in final bundles' },
-    { before: 0, after: 513, name: 'recovers from the first entry on' },
-  ])('$name', async ({ before, after }) => {
-    const first = await open();
-    if (before > 0) await append(first, before);
-    await published(first, BigInt(before));
-    await backUp();
-    const later = await append(first, after);
-    await published(first, BigInt(before + after));
-    const servedNote = await first.publishedCheckpoint();
-    await first.close();
-    await putBack();
-
-    replayed.length = 0;
-    const again = await open();
-    expect(replayed).toEqual(later);
-    await published(again, BigInt(before + after));
-    expect(await again.publishedCheckpoint()).toBe(servedNote);
-    await append(again, 3);
-    await published(again, BigInt(before + after + 3));
-    expect(await checkTree(again)).toBe(BigInt(before + after + 3));
-  });
-
-  test('drops queued records that were sequenced in the lost time', async () => {
-    const first = await open();
-    await append(first, 5);
-    await published(first, 5n);
-    await first.close();
-    const ids = await append(first, 3);
-    await backUp();
-    const second = await open();
-    await published(second, 8n);
-    await second.close();
-    await putBack();
-    const again = await open();
-    await append(again, 1);
-    await published(again, 9n);
-    const entries = await again.readEntries(5n, 10, NOTHING);
-    expect(entries.slice(0, 3).map(({ recordId }) => recordId)).toEqual(ids);
-    expect(await checkTree(again)).toBe(9n);
-  });
-
-  test('is noticed while running, and writes wait until it is recovered', async () => {
-    const ledger = await open();
-    await append(ledger, 4);
-    await published(ledger, 4n);
-    await backUp();
-    await append(ledger, 4);
-    await published(ledger, 8n);
-    await putBack();
-    expect(await ledger.publishedSize()).toBe(8n);
-    await expect
-      .poll(() => ledger.status(), { timeout: 20_000, interval: 10 })
-      .toMatchObject({ size: 8n, publishedSize: 8n, frozen: undefined });
-    await append(ledger, 1);
-    await published(ledger, 9n);
-    expect(await checkTree(ledger)).toBe(9n);
-  });
-
-  test('freezes for good when the stores do not belong to one history', async () => {
-    const first = await open();
-    await append(first, 4);
-    await published(first, 4n);
-    await backUp();
-    await append(first, 4);
-    await published(first, 8n);
-    await first.close();
-    await putBack();
-    const staging = join(folder, 'tiles/log/public/staging');
-    for (const name of await readdir(staging)) {
-      const bytes = await readFile(join(staging, name));
-      const last = bytes.length - 20;
-      bytes[last] = (bytes[last] ?? 0) ^ 1;
-      await unlink(join(staging, name));
-      await writeFile(join(staging, name), bytes);
-    }
-    const again = await open();
-    expect((await again.status()).frozen).toBeDefined();
-    await expect(append(again, 1)).rejects.toMatchObject({ code: 'FROZEN' });
-  });
-
-  test('refuses to begin again a log that has begun', async () => {
-    const first = await open();
-    await append(first, 4);
-    await published(first, 4n);
-    await first.close();
-    await rm(join(folder, 'tiles'), { recursive: true });
-    await expect(open()).rejects.toMatchObject({ code: 'FROZEN' });
   });
 });

@@ -7,6 +7,7 @@ import type { Origin } from '@dockchains/tlog';
 
 import { enqueue, hashed } from '../append.ts';
 import type { LedgerContext } from '../context.ts';
+import { LedgerError } from '../errors.ts';
 
 /** What a ledger of sealed records needs beside a clear one's. */
 export interface Sealing {
@@ -32,6 +33,7 @@ export interface ScopeRow {
 
 /** The default of escrow.md: a day. */
 const PERIOD_MS = 24 * 60 * 60 * 1000;
+const MAX_ATTEMPTS = 10;
 
 const FIND_OPEN = {
   name: 'ledger-find-open-scope',
@@ -48,19 +50,28 @@ const END = {
   text: `UPDATE scope SET open_repository = NULL, due_at = $2 WHERE open_repository = $1`,
 };
 
-/** Gives the scope that takes a repository's records now, opening one on record where there is none. */
+// Only one whose period is over: another gateway may have ended that, and opened the next.
+const END_OVER = {
+  name: 'ledger-end-scope-over',
+  text: 'UPDATE scope SET open_repository = NULL WHERE open_repository = $1 AND due_at <= $2',
+};
+
+/**
+ * Gives the scope that takes a repository's records now, opening one on record where there is none.
+ * @throws LedgerError BUSY if scopes end as soon as they are opened
+ */
 export async function ensureScope(context: SealedContext, repository: string): Promise<ScopeRow> {
-  const found = await findOpenScope(context.database, repository);
-  if (found !== undefined && found.dueAt > context.clock()) return found;
-  return context.database.transaction(async (transaction) => {
-    if (found !== undefined) await endScope(transaction, repository, context.clock());
-    const made = await insertScope(context, transaction, repository);
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+    const found = await findOpenScope(context.database, repository);
+    if (found !== undefined && found.dueAt > context.clock()) return found;
+    const made = await context.database.transaction(async (transaction) => {
+      if (found !== undefined) await transaction.query(END_OVER, [repository, context.clock()]);
+      return insertScope(context, transaction, repository);
+    });
     if (made !== undefined) return made;
-    // Another gateway has opened one meanwhile and committed: the insert waited for it.
-    const other = await findOpenScope(transaction, repository);
-    if (other === undefined) throw new Error('a scope was closed the moment that it was opened');
-    return other;
-  });
+    // Another gateway has opened one meanwhile and committed, which the insert waited for; that one may have ended again.
+  }
+  throw new LedgerError('BUSY', `Scopes of ${context.origin} end as soon as they are opened: try again.`);
 }
 
 /** Takes no more records into the repository's scope, if one is open; its closing goes on record once all of them have indices. */
