@@ -143,7 +143,13 @@ describe('a publisher', () => {
     expect(await json('audit', `${gateway.url}/log/public`)).toMatchObject({ good: true, size: '6' });
     expect(await json('status')).toMatchObject({
       organisations: [
-        { name: 'acme.example', good: true, ledger: { size: '6', publishedSize: '6', queued: 0 } },
+        {
+          ...{ name: 'acme.example', good: true },
+          ledgers: [
+            { origin: 'acme.example/ledger/public', size: '6', publishedSize: '6', queued: 0 },
+            { origin: 'acme.example/ledger/private', size: '0', publishedSize: '0', queued: 0 },
+          ],
+        },
       ],
     });
   });

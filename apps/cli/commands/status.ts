@@ -8,13 +8,17 @@ import { readOrganisations } from '../organisations.ts';
 import { type Outcome, tableOf } from '../output.ts';
 import { readTrust, type Trust } from '../trust.ts';
 
-/** One organisation's row. */
+/** How one ledger stands; `head` undefined where the gateway knows of none. */
+type LedgerStanding = Judgement & { readonly origin: string; readonly head: LedgerHead | undefined };
+
+type Judgement = { readonly state: string; readonly exitCode: ExitCode };
+
+/** One organisation: its ledgers, or why nothing is known of them. */
 type Status = {
   readonly gateway: Gateway;
   readonly name: string;
-  readonly ledger: LedgerHead | undefined;
-  readonly state: string;
-  readonly exitCode: ExitCode;
+  readonly ledgers: readonly LedgerStanding[];
+  readonly failure?: Judgement;
 };
 
 /** `dockchains status`: which gateways answer, and how far their ledgers are. */
@@ -43,17 +47,13 @@ async function showStatus(
   const gateways = await chooseGateways(io, registry);
   const trust = await findTrust(io, policyFile);
   const statuses = await Promise.all(gateways.map((gateway) => statusOf(io, gateway, trust)));
-  const rows = statuses.map(({ name, gateway, ledger, state }) => [
-    name,
-    gateway.registry,
-    ledger === undefined ? '-' : `${ledger.publishedSize} of ${ledger.size}`,
-    ledger === undefined ? '-' : `${ledger.queued}`,
-    state,
-  ]);
   return {
-    text: tableOf(['ORGANISATION', 'REGISTRY', 'PUBLISHED', 'QUEUED', 'STATE'], rows),
+    text: tableOf(
+      ['ORGANISATION', 'REGISTRY', 'LEDGER', 'PUBLISHED', 'QUEUED', 'STATE'],
+      statuses.flatMap(toRows),
+    ),
     json: { policy: trust?.path ?? null, organisations: statuses.map(toJson) },
-    exitCode: statuses.find(({ exitCode }) => exitCode !== 0)?.exitCode ?? 0,
+    exitCode: statuses.map(exitCodeOf).find((exitCode) => exitCode !== 0) ?? 0,
   };
 }
 
@@ -77,19 +77,25 @@ async function findTrust(io: Io, policyFile: string | undefined): Promise<Trust 
 async function statusOf(io: Io, gateway: Gateway, trust: Trust | undefined): Promise<Status> {
   const fallback = gateway.organisation?.name ?? gateway.registry;
   try {
-    const { name } = await getOrganisation(io.fetch, gateway.url);
+    const { name, logs } = await getOrganisation(io.fetch, gateway.url);
     const session = await openGateway(io, gateway, 'publisher');
-    const ledger = await findLedger(session, `${name}/ledger/public`);
-    return { gateway, name, ledger, ...judge(ledger, trust) };
+    const ledgers = await Promise.all(
+      logs.map(async ({ origin }) => {
+        const head = await findLedger(session, origin);
+        return { origin, head, ...judge(head, trust) };
+      }),
+    );
+    return { gateway, name, ledgers };
   } catch (error) {
     const failure = findFailure(error);
     if (failure === undefined) throw error;
-    return { gateway, name: fallback, ledger: undefined, state: failure.message, exitCode: failure.exitCode };
+    const { message: state, exitCode } = failure;
+    return { gateway, name: fallback, ledgers: [], failure: { state, exitCode } };
   }
 }
 
-function judge(ledger: LedgerHead | undefined, trust: Trust | undefined): Pick<Status, 'state' | 'exitCode'> {
-  if (ledger === undefined) return { state: 'no public ledger', exitCode: 1 };
+function judge(ledger: LedgerHead | undefined, trust: Trust | undefined): Judgement {
+  if (ledger === undefined) return { state: 'announced, but not there', exitCode: 1 };
   if (ledger.frozen !== null) return { state: `frozen: ${ledger.frozen}`, exitCode: 3 };
   if (ledger.checkpoint === null) return { state: 'empty', exitCode: 0 };
   if (trust === undefined) return { state: 'unverified: no policy', exitCode: 0 };
@@ -105,19 +111,38 @@ function judge(ledger: LedgerHead | undefined, trust: Trust | undefined): Pick<S
   }
 }
 
-function toJson({ name, gateway, ledger, state, exitCode }: Status) {
+function exitCodeOf({ ledgers, failure }: Status): ExitCode {
+  return failure?.exitCode ?? ledgers.find(({ exitCode }) => exitCode !== 0)?.exitCode ?? 0;
+}
+
+function toRows({ name, gateway, ledgers, failure }: Status): string[][] {
+  if (failure !== undefined) return [[name, gateway.registry, '-', '-', '-', failure.state]];
+  return ledgers.map(({ origin, head, state }) => [
+    name,
+    gateway.registry,
+    origin.slice(origin.lastIndexOf('/') + 1),
+    head === undefined ? '-' : `${head.publishedSize} of ${head.size}`,
+    head === undefined ? '-' : `${head.queued}`,
+    state,
+  ]);
+}
+
+function toJson(status: Status) {
+  const { name, gateway, ledgers, failure } = status;
   return {
     name,
     registry: gateway.registry,
     url: gateway.url,
-    state,
-    good: exitCode === 0,
-    ledger: ledger && {
-      origin: ledger.origin,
-      size: ledger.size.toString(),
-      publishedSize: ledger.publishedSize.toString(),
-      queued: ledger.queued,
-      frozen: ledger.frozen,
-    },
+    good: exitCodeOf(status) === 0,
+    ...(failure && { failure: failure.state }),
+    ledgers: ledgers.map(({ origin, head, state, exitCode }) => ({
+      ...{ origin, state, good: exitCode === 0 },
+      ...(head && {
+        size: head.size.toString(),
+        publishedSize: head.publishedSize.toString(),
+        queued: head.queued,
+        frozen: head.frozen,
+      }),
+    })),
   };
 }
