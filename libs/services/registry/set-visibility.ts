@@ -92,8 +92,9 @@ async function change(
     const withdrawn: LedgerRecord = { kind: 'repository-withdrawn', ...common() };
     const ledger = deps.ledgers.public;
     await ledger.append(transaction, await ledger.prepare(place, [withdrawn]));
+  } else {
+    await deps.ledgers.of(row.visibility).endScope(transaction, repository);
   }
-  await deps.ledgers.of(row.visibility).endScope(transaction, repository);
   await transaction.query(SET, [row.id, visibility]);
   const retelling: Retelling = {
     transaction,
