@@ -40,6 +40,8 @@ const NO_SCHEMAS = { buildValidator: noSchema, buildSerializer: noSchema };
 export async function openServer(listener: Server, deps: GatewayDeps): Promise<FastifyInstance> {
   const server = fastify({
     loggerInstance: deps.log,
+    // Its own for each request would only add an id that our lines have already.
+    childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
     genReqId: () => randomUUID(),

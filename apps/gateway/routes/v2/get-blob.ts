@@ -41,14 +41,14 @@ export const getBlob: Handler<'blob'> = async ({ registry }, { principal, target
 /** Past Fastify, whose streams have no way to say that a piece has been sent. What fails now can only cut the answer off. */
 async function sendBlob(reply: FastifyReply, opened: OpenBlob): Promise<void> {
   await using blob = opened;
-  const { raw: response, log } = reply.hijack();
+  const { raw: response, log, request } = reply.hijack();
   for (const [name, value = ''] of Object.entries(reply.getHeaders())) response.setHeader(name, value);
   response.statusCode = reply.statusCode;
   try {
     if (await blob.sendTo(response)) response.end();
     else response.destroy();
   } catch (error) {
-    log.error({ err: error }, 'blob cut off');
+    log.error({ err: error, requestId: request.id }, 'blob cut off');
     response.destroy();
   }
 }
