@@ -1,4 +1,5 @@
 import { verifyEvidence } from '@dockchains/client';
+import { commitRepository } from '@dockchains/escrow';
 import { parseRepositoryName, parseTag } from '@dockchains/oci';
 import { isSealedEntry, parseRecord } from '@dockchains/records';
 import { buildImage, startGateway, type TestAccount, type TestGateway } from '@dockchains/testing';
@@ -101,6 +102,26 @@ describe('to those who may pull its repository', () => {
       record: { digest: image.descriptor.digest },
       disclosure: 'committed, and disclosed by the owner; the escrowed copy was not shown',
     });
+  });
+
+  test('the receipt of a push shows which repository its scope is of', async () => {
+    const token = await gateway.token(gateway.operator, 'repository:team/app:pull,push');
+    const { headers } = await fetch(`${gateway.url}/v2/team/app/manifests/1.0`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${token}`, 'content-type': image.descriptor.mediaType },
+      body: image.bytes,
+    });
+    const [, payload = ''] = (headers.get('dockchains-receipt') ?? '').split('.');
+    const { scopeId, repoSalt } = z
+      .object({ recordId: z.literal(recordId), scopeId: z.string(), repoSalt: z.string() })
+      .parse(JSON.parse(Buffer.from(payload, 'base64url').toString()));
+
+    const query = `{ ledger(origin: "${ORIGIN}") { entries(first: 100) { nodes { statement } } } }`;
+    const statements = JSON.stringify((await asked(gateway.operator, query)).data);
+    const commitment = (repository: string) =>
+      Buffer.from(commitRepository(scopeId, repository, Buffer.from(repoSalt, 'hex'))).toString('hex');
+    expect(statements).toContain(commitment('team/app'));
+    expect(statements).not.toContain(commitment('team/secret'));
   });
 
   test('the entries of the ledger are theirs alone', async () => {

@@ -1,13 +1,12 @@
 export { lp } from './encoding.ts';
 export { EscrowError, type EscrowErrorCode } from './errors.ts';
 export { parsePoint, type RandomBytes } from './group.ts';
-export { type OpeningOf, OPENING_BYTES, openWithKey, verifyOpening } from './opening.ts';
+export { type OpeningOf, openWithKey, verifyOpening } from './opening.ts';
 export {
   commitRepository,
   type Encapsulation,
   type MadeScope,
   makeScope,
-  MIN_SCOPE_SECONDS,
   scopeLabel,
   type ScopeTerms,
   verifyScope,

@@ -7,7 +7,7 @@ import { G, GBAR, parsePoint, parseScalar, type RandomBytes, randomScalar } from
 import { openingEquality } from './opening.ts';
 
 /** Shortest period of a scope, in seconds. */
-export const MIN_SCOPE_SECONDS = 3600;
+const MIN_SCOPE_SECONDS = 3600;
 
 /** Bytes of a repository's salt in a scope. */
 export const REPO_SALT_BYTES = 32;

@@ -5,7 +5,7 @@ import { EscrowError } from './errors.ts';
 import { G, parsePoint, parseScalar, POINT_BYTES, type RandomBytes, randomScalar } from './group.ts';
 
 /** Bytes of a sealing key: a scalar of ristretto255, little-endian, not zero. */
-export const SEALING_KEY_BYTES = 32;
+const SEALING_KEY_BYTES = 32;
 
 /** Makes an organisation's sealing key, 32 bytes. */
 export function generateSealingKey(random: RandomBytes): Uint8Array {

@@ -18,7 +18,7 @@ const DISCLOSURE_TYPE = 'https://dockchains.org/disclosure/v1';
 export const DISCLOSURE_VERDICT = 'committed, and disclosed by the owner; the escrowed copy was not shown';
 
 /** Longest disclosure in bytes: the longest record in base64, and the rest. */
-export const MAX_DISCLOSURE_BYTES = 4 * Math.ceil(MAX_SEALED_BYTES / 3) + 2048;
+const MAX_DISCLOSURE_BYTES = 4 * Math.ceil(MAX_SEALED_BYTES / 3) + 2048;
 
 const schema = z.strictObject({
   _type: z.literal(DISCLOSURE_TYPE),
