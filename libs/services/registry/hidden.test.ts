@@ -118,6 +118,7 @@ const READS: Readonly<Record<string, Ask>> = {
   'getManifest by digest': (principal, repository) =>
     registry.getManifest({ principal, repository, reference: { kind: 'digest', digest: manifest } }),
   getBlob: (principal, repository) => registry.getBlob({ principal, repository, digest: blob }),
+  keepBlob: (principal, repository) => registry.keepBlob({ principal, repository, digest: blob }),
   listTags: (principal, repository) => registry.listTags({ principal, repository, ...page }),
   listTagNames: (principal, repository) => registry.listTagNames({ principal, repository, ...page }),
   listTagHistory: (principal, repository) =>
@@ -142,7 +143,14 @@ const WRITES: Readonly<Record<string, Ask>> = {
   finishUpload: (principal, repository) =>
     registry.finishUpload({ principal, repository, id: UPLOAD, source: source(), digest: manifest }),
   cancelUpload: (principal, repository) => registry.cancelUpload({ principal, repository, id: UPLOAD }),
+  setVisibility: (principal, repository) =>
+    registry.setVisibility({ principal, repository, visibility: 'public' }),
 };
+// Scans, which are tested below; what the gateway does by itself; what is for operators, and about no repository.
+const OTHERS = [
+  ...['findByDigest', 'listRepositories', 'findUploadOwner', 'sweepUploads', 'backfillReferences'],
+  ...['collect', 'runCollection'],
+];
 
 /** What the caller gets to know, and what the database was asked for it. */
 const observe = async (
@@ -174,6 +182,12 @@ test.each([
     }
   },
 );
+
+test('no operation of the registry is left out here', () => {
+  const asked = [...Object.keys(READS), ...Object.keys(WRITES)].map((name) => name.replace(/ .*/, ''));
+  const known = new Set([...asked, ...OTHERS]);
+  expect(Object.keys(registry).filter((name) => !known.has(name))).toEqual([]);
+});
 
 test.each(Object.entries(READS))('%s tells an insider', async (_, ask) => {
   const hidden = await observe('insider', (principal) => ask(principal, HIDDEN));
