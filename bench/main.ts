@@ -11,6 +11,7 @@ import { keepsBound, type Reading } from './reading.ts';
 import { encodeReadings, encodeTable, type Figure, type Line, summarise, writeResults } from './report.ts';
 import { measureIdle, measureStart } from './resident.ts';
 import { listScenarios, prepare, type Scenario } from './scenarios.ts';
+import { measureSequencing } from './sequencing.ts';
 import { measureSustained } from './sustained.ts';
 import type { Target } from './target.ts';
 
@@ -140,6 +141,7 @@ async function measureAlone({ ours, peer }: Targets, plan: Plan): Promise<Readin
   const load = { perSecond: PUSHES_PER_SECOND, seconds: plan.sustainedSeconds };
   const parts = [
     { name: 'sustained', run: () => measureSustained(ours, load) },
+    { name: 'sequencing', run: () => measureSequencing(plan.sustainedSeconds) },
     { name: 'start', run: () => measureStart(ours, peer, plan.runs) },
     { name: 'idle', run: () => measureIdle(ours, peer) },
   ];

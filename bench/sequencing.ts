@@ -14,21 +14,15 @@ import { createDatabaseOn } from '@dockchains/testing';
 import { createNoteSigner, parseOrigin } from '@dockchains/tlog';
 
 import { startPostgres } from '../infra/postgres.mjs';
-
-/** What the sequencer did in a run. */
-export interface SequencingFigures {
-  /** Records published per second, over the whole run. */
-  readonly perSecond: number;
-  /** The longest time between two checkpoints, in milliseconds. */
-  readonly longestGapMs: number;
-}
+import type { Reading } from './reading.ts';
 
 const ORIGIN = parseOrigin('bench.example/ledger/public');
 const CHECKPOINT_INTERVAL_MS = 200;
+const MIN_PER_SECOND = 10_000;
 const WRITERS = 4;
 const RECORDS_PER_WRITE = 250;
 // Enough for the largest batch to be there whenever the sequencer looks, and a bound on the disk.
-const BACKLOG = 20_000n;
+const BACKLOG = 20_000;
 const RECORD_ID = '0'.repeat(32);
 
 const ENQUEUE = {
@@ -38,11 +32,8 @@ const ENQUEUE = {
          WHERE l.origin = $1`,
 };
 
-/**
- * Keeps a ledger's queue filled for so long and counts what is published meanwhile, each step as durable as in a gateway.
- * @throws if the tree published is not the records queued
- */
-export async function measureSequencing(seconds: number): Promise<SequencingFigures> {
+/** Keeps a ledger's queue filled for so long and counts what is published meanwhile, each step as durable as in a gateway. */
+export async function measureSequencing(seconds: number): Promise<readonly Reading[]> {
   await using cleanup = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'dockchains-sequencing-'));
   cleanup.defer(() => rm(folder, { recursive: true, force: true }));
@@ -54,6 +45,7 @@ export async function measureSequencing(seconds: number): Promise<SequencingFigu
   cleanup.defer(() => database.close());
 
   const published: number[] = [];
+  const queue: Queue = { written: 0, sequenced: 0 };
   const keysDirectory = join(folder, 'keys');
   const ledger = await openLedger({
     database,
@@ -67,7 +59,8 @@ export async function measureSequencing(seconds: number): Promise<SequencingFigu
     clock: () => new Date(),
     checkpointIntervalMs: CHECKPOINT_INTERVAL_MS,
     replay: () => Promise.resolve(),
-    onStep: (step) => {
+    onStep: (step, { end }) => {
+      if (step === 'sequenced') queue.sequenced = Number(end);
       if (step === 'published') published.push(performance.now());
     },
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
@@ -76,7 +69,9 @@ export async function measureSequencing(seconds: number): Promise<SequencingFigu
 
   const begun = performance.now();
   const ending = new AbortController();
-  const writing = Array.from({ length: WRITERS }, () => write(database, ledger, ending.signal));
+  const writing = Array.from({ length: WRITERS }, () =>
+    write(database, { ledger, queue, ended: ending.signal }),
+  );
   await Promise.race([delay(seconds * 1000), ...writing]);
   const size = await ledger.publishedSize();
   const elapsed = (performance.now() - begun) / 1000;
@@ -84,16 +79,37 @@ export async function measureSequencing(seconds: number): Promise<SequencingFigu
   await Promise.all(writing);
   const times = [begun, ...published];
   const gaps = published.map((at, position) => at - (times[position] ?? at));
-  return { perSecond: Number(size) / elapsed, longestGapMs: Math.max(...gaps) };
+  return [
+    {
+      figure: `records from the queue to a checkpoint, for ${seconds} s`,
+      unit: 'records/s',
+      ours: Number(size) / elapsed,
+      bound: { atLeast: MIN_PER_SECOND },
+    },
+    {
+      figure: 'longest time between checkpoints of full batches',
+      unit: 'ms',
+      ours: Math.max(...gaps),
+      bound: undefined,
+    },
+  ];
 }
 
-async function write(database: Database, ledger: Ledger, ended: AbortSignal): Promise<void> {
+interface Queue {
+  written: number;
+  sequenced: number;
+}
+
+async function write(
+  database: Database,
+  { ledger, queue, ended }: { ledger: Ledger; queue: Queue; ended: AbortSignal },
+): Promise<void> {
   while (!ended.aborted) {
-    const { queued } = await ledger.status();
-    if (queued > BACKLOG) {
+    if (queue.written - queue.sequenced > BACKLOG) {
       await delay(10);
       continue;
     }
+    queue.written += RECORDS_PER_WRITE;
     const recordIds = Array.from({ length: RECORDS_PER_WRITE }, () => randomBytes(16).toString('hex'));
     const entries = recordIds.map((recordId) => Buffer.from(TEMPLATE.replaceAll(RECORD_ID, recordId)));
     await database.query(ENQUEUE, [ORIGIN, recordIds, entries]);
