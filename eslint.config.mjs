@@ -104,7 +104,14 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/*.test.ts', 'test/**/*.ts', 'bench/**/*.ts', '*.config.ts', 'infra/**/*.ts'],
+    files: [
+      '**/*.test.ts',
+      'libs/*/*/testing/**/*.ts',
+      'test/**/*.ts',
+      'bench/**/*.ts',
+      '*.config.ts',
+      'infra/**/*.ts',
+    ],
     rules: { '@nx/enforce-module-boundaries': 'off', 'no-restricted-syntax': 'off' },
   },
   {

@@ -1,4 +1,3 @@
-import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 
 import { buildProgram } from '../../apps/cli/program.ts';
@@ -12,6 +11,8 @@ test('there is a row of the access matrix for each command', async () => {
   const known = Object.keys(COMMANDS);
   expect(leavesOf(program).filter((words) => !known.includes(words))).toEqual([]);
 });
+
+type Command = ReturnType<typeof buildProgram>;
 
 function leavesOf(command: Command, path: readonly string[] = []): readonly string[] {
   if (command.commands.length === 0) return [path.join(' ')];

@@ -2,7 +2,7 @@ import { buildImage, buildIndex } from '@dockchains/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { referencesComplete } from './backfill-references.ts';
-import { openRegistryFixture, type RegistryFixture } from './registry-fixture.ts';
+import { openRegistryFixture, type RegistryFixture } from './testing/registry-fixture.ts';
 
 let fixture: RegistryFixture;
 

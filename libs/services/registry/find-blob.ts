@@ -6,7 +6,7 @@ import type { Digest, RepositoryName } from '@dockchains/oci';
  * What a blob's digest leads to in a repository; `size` in bytes, undefined if the blob is not linked there; and the facts by
  * which to decide whether the principal may know. What has no lease is needed by a manifest.
  */
-export interface FoundBlob {
+interface FoundBlob {
   readonly facts: FactsRow;
   readonly repositoryId: number | undefined;
   readonly size: number | undefined;

@@ -19,7 +19,7 @@ export interface ManifestRow {
  * What a reference leads to: `repositoryId` undefined if there is none of the name, `manifest` likewise; and the facts by
  * which to decide whether the principal may know.
  */
-export interface FoundManifest {
+interface FoundManifest {
   readonly facts: FactsRow;
   readonly repositoryId: number | undefined;
   readonly manifest: ManifestRow | undefined;

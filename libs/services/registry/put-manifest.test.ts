@@ -2,7 +2,7 @@ import { parseManifestReference, parseTag } from '@dockchains/oci';
 import { buildImage, buildIndex } from '@dockchains/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { openRegistryFixture, type RegistryFixture, REPOSITORY } from './registry-fixture.ts';
+import { openRegistryFixture, type RegistryFixture, REPOSITORY } from './testing/registry-fixture.ts';
 
 let fixture: RegistryFixture;
 

@@ -5,7 +5,7 @@ import { parseManifestReference, parseRepositoryName, referrersTag } from '@dock
 import { buildImage, buildIndex } from '@dockchains/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { openRegistryFixture, type RegistryFixture, REPOSITORY } from './registry-fixture.ts';
+import { openRegistryFixture, type RegistryFixture, REPOSITORY } from './testing/registry-fixture.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -3,7 +3,7 @@ import { encodeRecord, type LedgerRecord } from '@dockchains/records';
 import { buildImage } from '@dockchains/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { openRegistryFixture, type RegistryFixture, REPOSITORY } from './registry-fixture.ts';
+import { openRegistryFixture, type RegistryFixture, REPOSITORY } from './testing/registry-fixture.ts';
 import { openReplay } from './replay-record.ts';
 
 let fixture: RegistryFixture;

@@ -3,7 +3,7 @@ import type { LedgerRecord } from '@dockchains/records';
 import { type BuiltManifest, buildImage } from '@dockchains/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { openRegistryFixture, type RegistryFixture, REPOSITORY } from './registry-fixture.ts';
+import { openRegistryFixture, type RegistryFixture, REPOSITORY } from './testing/registry-fixture.ts';
 import type { Visibility } from './repositories.ts';
 
 let fixture: RegistryFixture;

@@ -3,7 +3,7 @@ import { parseTag } from '@dockchains/oci';
 import { buildImage, type BuiltManifest } from '@dockchains/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { openRegistryFixture, type RegistryFixture, REPOSITORY } from './registry-fixture.ts';
+import { openRegistryFixture, type RegistryFixture, REPOSITORY } from './testing/registry-fixture.ts';
 
 const RULE = { pattern: 'public/**', tags: 'v*' };
 const DENIED: unknown = expect.objectContaining({ code: 'DENIED' });

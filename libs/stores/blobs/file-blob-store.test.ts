@@ -106,8 +106,8 @@ test('refuses to read more than the caller takes', async () => {
 
 const setAside = async (): Promise<SetAside> => {
   const aside = await store.setAside(DIGEST);
-  expect(aside).toMatchObject({ digest: DIGEST, size: BYTES.length });
-  return aside as SetAside;
+  if (aside === undefined) throw new Error('The blob was not set aside.');
+  return aside;
 };
 
 test('lets an open blob be read to its end after it was removed', async () => {

@@ -13,8 +13,8 @@ import { encodeRecord, type LedgerRecord, parseRecord } from '@dockchains/record
 import { type BuiltManifest, createTestDatabase } from '@dockchains/testing';
 import { hashLeaf, parseOrigin } from '@dockchains/tlog';
 
-import type { PutResult } from './put-manifest.ts';
-import { createRegistry, type Registry } from './registry.ts';
+import type { PutResult } from '../put-manifest.ts';
+import { createRegistry, type Registry } from '../registry.ts';
 
 /** The repository of the tests that need one. */
 export const REPOSITORY = parseRepositoryName('public/app');
