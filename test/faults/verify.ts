@@ -126,13 +126,14 @@ export async function verifyPushes(
   return log;
 }
 
-/** The registry's own rows name records that the log holds. */
+/** The registry's own rows of public repositories name records that the log holds. */
 const verifyRows = async (databaseUrl: string, log: WholeLog): Promise<void> => {
   const database = openDatabase(databaseUrl);
   try {
     const rows = await database.query<{ record_id: string }>({
       name: 'test-record-ids',
-      text: 'SELECT record_id FROM tag UNION SELECT record_id FROM manifest',
+      text: `SELECT t.record_id FROM tag t JOIN repository r ON r.id = t.repository_id WHERE r.visibility = 'public'
+             UNION SELECT m.record_id FROM manifest m JOIN repository r ON r.id = m.repository_id WHERE r.visibility = 'public'`,
     });
     expect(rows.filter(({ record_id }) => !log.records.has(record_id))).toEqual([]);
   } finally {

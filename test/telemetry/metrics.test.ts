@@ -54,6 +54,12 @@ test('the ledgers are shown, and who leads them', async () => {
   }
 });
 
+test.each(['integration', 'publication'])('the latency of %s is measured from the queue on', async (what) => {
+  const series = (part: string): string => `dockchains_ledger_${what}_seconds_${part}{ledger="public"}`;
+  expect(await valueOf(series('count'))).toBeGreaterThan(0);
+  expect(await valueOf(series('sum'))).toBeGreaterThan(0);
+});
+
 test('names are by convention, and help stands beside each', async () => {
   const lines = (await read()).split('\n');
   const types = lines.flatMap((line) => /^# TYPE (dockchains_\S+) (\S+)$/.exec(line)?.slice(1) ?? []);

@@ -1,6 +1,7 @@
 import { buildImage, buildIndex, type BuiltManifest, type TestGateway } from '@dockchains/testing';
 import { expect } from 'vitest';
 
+import { ask } from '../graphql/session.ts';
 import {
   type Answer,
   beginUpload,
@@ -124,6 +125,19 @@ export async function finishUpload(
   });
   expect(answer.status).toBe(201);
   expect((await session.call(`/blobs/${digest}`)).body.equals(bytes)).toBe(true);
+}
+
+/** Makes a private namespace, which an earlier version could not, and pushes and pulls in it. */
+export async function usePrivately(gateway: TestGateway): Promise<void> {
+  const token = await gateway.token(gateway.operator, 'repository:**:pull,push,delete,admin');
+  const rule = 'mutation { setNamespaceRule(pattern: "hidden/**", visibility: PRIVATE) { pattern } }';
+  expect((await ask(gateway, rule, { token })).codes).toEqual([]);
+  const repository = 'hidden/app';
+  const session = await openSession({ ...gateway, publisher: gateway.operator }, repository);
+  const image = buildImage();
+  await push(session, image, '1.0');
+  await verifyBuilt(session, image);
+  expect((await fetch(`${gateway.url}/v2/${repository}/manifests/1.0`)).status).toBe(401);
 }
 
 async function verifyBuilt(session: Session, { manifests, blobs }: BuiltManifest): Promise<void> {

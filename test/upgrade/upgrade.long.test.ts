@@ -9,7 +9,7 @@ import { Observer, verifyHistory } from '../faults/observer.ts';
 import { Pusher } from '../faults/pusher.ts';
 import { awaitPublished, readKeys, verifyPushes } from '../faults/verify.ts';
 import { runAudit } from '../ledger/audit-process.ts';
-import { fill, finishUpload, verifyContents, verifyRecords } from './contents.ts';
+import { fill, finishUpload, usePrivately, verifyContents, verifyRecords } from './contents.ts';
 import { type EarlierTree, exportEarlierTree } from './earlier-tree.ts';
 
 // The state before private repositories, rights to tags and collection: what is out there must be taken over.
@@ -41,7 +41,7 @@ const pusherOf = (gateway: TestGateway): Pusher =>
 const pushesOf = async (pusher: Pusher, more: number): Promise<void> => {
   const before = pusher.acknowledged.length;
   await expect
-    .poll(() => pusher.acknowledged.length, { timeout: 60_000, interval: 5 })
+    .poll(() => pusher.acknowledged.length, { timeout: 180_000, interval: 5 })
     .toBeGreaterThanOrEqual(before + more);
 };
 
@@ -62,14 +62,14 @@ test.each(['stopped in order', 'killed under pushes'])(
       observer.start();
       const contents = await fill(old);
       pusher.start(4);
-      await pushesOf(pusher, 300);
+      await pushesOf(pusher, 200);
       if (how === 'stopped in order') {
         await pusher.stop();
         await old.stop();
       } else {
         const acknowledged = pusher.acknowledged.length;
         await old.kill9();
-        expect(acknowledged).toBeGreaterThanOrEqual(300);
+        expect(acknowledged).toBeGreaterThanOrEqual(200);
       }
       await pusher.stop();
       await observer.stop();
@@ -81,6 +81,7 @@ test.each(['stopped in order', 'killed under pushes'])(
       await verifyPushes(upgraded.url, old.databaseUrl, pusher.acknowledged);
       await verifyRecords(upgraded, contents);
       await finishUpload(upgraded, contents);
+      await usePrivately(upgraded);
 
       later = pusherOf(upgraded);
       later.start(4);
@@ -108,7 +109,7 @@ test.each(['stopped in order', 'killed under pushes'])(
       await old.close();
     }
   },
-  300_000,
+  600_000,
 );
 
 /** Who could push could tag: still so. */
