@@ -26,4 +26,6 @@ export interface GatewayDeps {
   readonly publicUrl: string;
   /** The public part of the receipt key, as a JWK (RFC 8037). */
   readonly receiptKey: JsonWebKey;
+  /** The point that private scopes are encapsulated to, 32 bytes in hexadecimal. */
+  readonly sealingKey: string;
 }

@@ -3,6 +3,7 @@ import { createPublicKey, randomBytes } from 'node:crypto';
 import { createAccess } from '@dockchains/access';
 import { openFileBlobStore, openFileTileStore } from '@dockchains/blobs';
 import { migrate, openDatabase } from '@dockchains/database';
+import { sealingPublicKey } from '@dockchains/escrow';
 import { openKey } from '@dockchains/keys';
 import type { LedgerDeps } from '@dockchains/ledger';
 import { createRegistry, openReplay } from '@dockchains/registry';
@@ -73,6 +74,7 @@ export async function openServices(
     return {
       ...{ access, database, ledgers, registry, config, log, metrics, tracing, clock, publicUrl },
       receiptKey: createPublicKey(receiptKey).export({ format: 'jwk' }),
+      sealingKey: Buffer.from(sealingPublicKey(keys.sealing)).toString('hex'),
       async close() {
         await ledgers.close();
         await database.close();

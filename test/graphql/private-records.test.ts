@@ -1,5 +1,5 @@
 import { verifyEvidence } from '@dockchains/client';
-import { commitRepository } from '@dockchains/escrow';
+import { commitRepository, sealingPanelId, verifyScope } from '@dockchains/escrow';
 import { parseRepositoryName, parseTag } from '@dockchains/oci';
 import { isSealedEntry, parseRecord } from '@dockchains/records';
 import { buildImage, startGateway, type TestAccount, type TestGateway } from '@dockchains/testing';
@@ -59,6 +59,18 @@ async function asked(account: TestAccount | undefined, query: string) {
   return ask(gateway, query, token === undefined ? {} : { token });
 }
 
+const entriesSchema = z.object({
+  ledger: z.object({
+    entries: z.object({ nodes: z.array(z.object({ kind: z.string(), statement: z.string() })) }),
+  }),
+});
+
+/** What an account sees of the private ledger's entries. */
+async function entriesFor(account: TestAccount | undefined) {
+  const query = `{ ledger(origin: "${ORIGIN}") { entries(first: 100) { nodes { kind statement } } } }`;
+  return entriesSchema.parse((await asked(account, query)).data).ledger.entries.nodes;
+}
+
 const FIELDS = 'id kind origin index state entry statement proof';
 
 describe('to those who may pull its repository', () => {
@@ -116,27 +128,35 @@ describe('to those who may pull its repository', () => {
       .object({ recordId: z.literal(recordId), scopeId: z.string(), repoSalt: z.string() })
       .parse(JSON.parse(Buffer.from(payload, 'base64url').toString()));
 
-    const query = `{ ledger(origin: "${ORIGIN}") { entries(first: 100) { nodes { statement } } } }`;
-    const statements = JSON.stringify((await asked(gateway.operator, query)).data);
+    const statements = JSON.stringify(await entriesFor(gateway.operator));
     const commitment = (repository: string) =>
       Buffer.from(commitRepository(scopeId, repository, Buffer.from(repoSalt, 'hex'))).toString('hex');
     expect(statements).toContain(commitment('team/app'));
     expect(statements).not.toContain(commitment('team/secret'));
   });
 
-  test('the entries of the ledger are theirs alone', async () => {
-    const query = `{ ledger(origin: "${ORIGIN}") { entries(first: 100) { nodes { kind statement } } } }`;
-    const kinds = async (account: TestAccount | undefined) => {
-      const { data } = await asked(account, query);
-      const { ledger } = z
-        .object({
-          ledger: z.object({
-            entries: z.object({ nodes: z.array(z.object({ kind: z.string(), statement: z.string() })) }),
-          }),
-        })
-        .parse(data);
-      return ledger.entries.nodes.map(({ kind }) => kind).sort();
+  test("a scope's record verifies by the sealing key that the organisation names", async () => {
+    const described = await fetch(`${gateway.url}/.well-known/dockchains/organisation.json`);
+    const { sealingKey } = z.object({ sealingKey: z.string() }).parse(await described.json());
+    const publicKey = Buffer.from(sealingKey, 'hex');
+    const [first] = await entriesFor(gateway.operator);
+    const record = parseRecord(Buffer.from(first?.statement ?? ''));
+    if (record.kind !== 'scope-opened') throw new Error(`The ledger begins with a ${record.kind}.`);
+    const panelId = Buffer.from(record.panelId, 'hex');
+    expect(Buffer.from(sealingPanelId(publicKey))).toEqual(panelId);
+    const encapsulation = {
+      repoCommit: Buffer.from(record.repoCommit, 'hex'),
+      R: Buffer.from(record.R, 'hex'),
+      Rbar: Buffer.from(record.Rbar, 'hex'),
+      pi: Buffer.from(record.pi, 'hex'),
     };
+    const label = verifyScope({ ...record, origin: ORIGIN, panelId, publicKey }, encapsulation);
+    expect(Buffer.from(label).toString('hex')).toBe(record.label);
+  });
+
+  test('the entries of the ledger are theirs alone', async () => {
+    const kinds = async (account: TestAccount | undefined) =>
+      (await entriesFor(account)).map(({ kind }) => kind).sort();
     const one = ['manifest-published', 'tag-set'];
     expect(await kinds(READER)).toEqual(one);
     expect(await kinds(STRANGER)).toEqual([]);

@@ -8,12 +8,14 @@ import type { GatewayDeps } from '../deps.ts';
  */
 export function registerOrganisation(
   server: FastifyInstance,
-  { config, ledgers, publicUrl, receiptKey }: GatewayDeps,
+  { config, ledgers, publicUrl, receiptKey, sealingKey }: GatewayDeps,
 ): void {
   const logs = ledgers.all.map(({ origin, name, verifierKey }) => ({
     ...{ origin, url: `${publicUrl}/log/${name}`, verifierKey },
   }));
   server.get('/.well-known/dockchains/organisation.json', (_request, reply) =>
-    reply.header('cache-control', 'no-cache').send({ name: config.organisation, logs, receiptKey }),
+    reply
+      .header('cache-control', 'no-cache')
+      .send({ name: config.organisation, logs, receiptKey, sealingKey }),
   );
 }
