@@ -10,7 +10,13 @@ import { publishHead, signBatch } from './heads.ts';
 import { promoteBatch } from './promote.ts';
 import { findLag, readEvidence, recover } from './recover.ts';
 import { closeDueScopes } from './sealed/closing.ts';
-import { ensurePartitions, refuseRegression, sequenceBatch, type SeenHead } from './sequence.ts';
+import {
+  ensurePartitions,
+  refuseRegression,
+  sequenceBatch,
+  type SeenHead,
+  type Sequenced,
+} from './sequence.ts';
 import { stageBatch } from './staging.ts';
 
 // How often a follower asks for the lead: the leader's end stalls publication for so long and its own recovery.
@@ -125,7 +131,7 @@ export class Sequencer {
     if (sequenced === undefined) return false;
     this.#seen = sequenced.head;
     await this.#report('sequenced', sequenced.batch);
-    await this.#finishBatch(sequenced.batch, sequenced.entries);
+    await this.#finishBatches(sequenced);
     return true;
   }
 
@@ -146,13 +152,19 @@ export class Sequencer {
     this.state.queued = backlog?.queued ?? 0n;
   }
 
-  /** Resumes the batches that a stop or an error left unfinished. */
-  async #finishBatches(): Promise<void> {
+  /**
+   * Finishes batches, oldest first: the one just given its indices, and those that a stop or an error left unfinished. A leader that was
+   * thought gone may have committed one right before ours.
+   */
+  async #finishBatches(sequenced?: Sequenced): Promise<void> {
     const { database, ledgerId } = this.#context;
     const unfinished = await database.query<{ start: bigint; end: bigint; root: Buffer }>(READ_BATCHES, [
       ledgerId,
     ]);
-    for (const batch of unfinished) await this.#finishBatch(batch);
+    for (const batch of unfinished) {
+      if (batch.end === sequenced?.batch.end) await this.#finishBatch(sequenced.batch, sequenced.entries);
+      else await this.#finishBatch(batch);
+    }
   }
 
   async #finishBatch(batch: Batch, entries?: readonly Uint8Array[]): Promise<void> {
