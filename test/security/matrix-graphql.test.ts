@@ -152,7 +152,28 @@ describe('hidden and absent are the same to the byte', () => {
     }
   });
 
-  test('in nothing that a reader asks for', async () => {
+  test('in the records of what was pushed there, asked for by their ids', async () => {
+    const path = `/v2/${REPOSITORIES.hidden}/_oci/tag-history/1.0`;
+    const history = await world.ask('GET', path, {
+      token: await world.tokenOf('reader', REPOSITORIES.hidden),
+    });
+    const [, recordId = ''] = /"org\.dockchains\.record":"([0-9a-f]{32})"/.exec(history.body) ?? [];
+    const query = (id: string): string =>
+      `{ record(id: "${id}") { id kind index state entry statement proof } }`;
+    expect(recordId).toMatch(/^[0-9a-f]{32}$/);
+    for (const principal of OUTSIDERS) {
+      const token = await world.tokenOf(principal, REPOSITORIES.hidden);
+      const [one, other] = [await ask(query(recordId), token), await ask(query('0'.repeat(32)), token)];
+      expect({ principal, shape: shapeOf(one, recordId) }).toEqual({
+        principal,
+        shape: shapeOf(other, '0'.repeat(32)),
+      });
+    }
+    const { data } = await ask(query(recordId), await world.tokenOf('reader', REPOSITORIES.hidden));
+    expect(data?.record).toMatchObject({ id: recordId, kind: 'tag-set' });
+  });
+
+  test('and not to a reader, who sees what is there', async () => {
     const token = await world.tokenOf('reader', REPOSITORIES.hidden);
     const seen = [];
     for (const name of ['repositories', 'artifacts']) {

@@ -179,6 +179,24 @@ describe('hidden and absent are the same to the byte', () => {
     }
   });
 
+  test('in the private ledger, of which all but operators see the checkpoint alone', async () => {
+    const paths = ['tile/0/000.p/1', 'tile/entries/000.p/1', 'tile/bodies/000.p/1', 'signed', 'staging/1-00'];
+    for (const principal of PRINCIPALS) {
+      const token = await world.tokenOf(principal, REPOSITORIES.hidden);
+      for (const path of paths) {
+        const [one, other] = [
+          await world.ask('GET', `/log/private/${path}`, { token }),
+          await world.ask('GET', `/log/nothing/${path}`, { token }),
+        ];
+        const isTile = principal === 'operator' && /^tile\/(?:0|entries)\//.test(path);
+        if (isTile) expect({ path, status: one.status }).toEqual({ path, status: 200 });
+        else if (principal !== 'operator')
+          expect({ principal, path, ...one }).toEqual({ principal, path, ...other });
+      }
+      expect((await world.ask('GET', '/log/private/checkpoint', { token })).status).toBe(200);
+    }
+  });
+
   test('where a public manifest has referrers in it', async () => {
     const path = `referrers/${world.image.descriptor.digest}`;
     for (const principal of OUTSIDERS) {
