@@ -158,6 +158,18 @@ const CHANGES: Readonly<Record<string, readonly [query: string, code: string]>> 
     'mutation { removePolicy(username: "reader", pattern: "none/**") { username } }',
     'NOT_FOUND',
   ],
+  'a visibility that has no ledger': [
+    `mutation { setRepositoryVisibility(repository: "${REPOSITORY}", visibility: PROTECTED) { tags } }`,
+    'BAD_USER_INPUT',
+  ],
+  'a visibility for a name that is none': [
+    'mutation { setRepositoryVisibility(repository: "A//b", visibility: PRIVATE) { tags } }',
+    'BAD_USER_INPUT',
+  ],
+  'a visibility for a repository that is not there': [
+    'mutation { setRepositoryVisibility(repository: "public/none", visibility: PRIVATE) { tags } }',
+    'NOT_FOUND',
+  ],
   'a robot without a name': [
     'mutation { createRobot(name: "", validHours: 1) { secret } }',
     'BAD_USER_INPUT',

@@ -124,6 +124,15 @@ export const UPLOAD_RULES: readonly Rule[] = [
   },
   {
     route: 'POST /v2/<name>/blobs/uploads/?digest=',
+    rule: 'bytes of another digest, for a repository that is not there',
+    section: SECTIONS.pushingBlobs,
+    status: 400,
+    code: 'DIGEST_INVALID',
+    send: ({ call }) =>
+      call('POST', `/v2/public/other/blobs/uploads/?digest=${DIGEST}`, { body: 'some bytes' }),
+  },
+  {
+    route: 'POST /v2/<name>/blobs/uploads/?digest=',
     rule: 'bytes of another digest',
     section: SECTIONS.pushingBlobs,
     status: 400,

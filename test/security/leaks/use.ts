@@ -77,6 +77,7 @@ export async function usePrivately(names: PrivateNames): Promise<PrivateUse> {
     images,
   );
   await readByGraphql(gateway, owner, repository, names);
+  await closeAndUse(gateway, names, images[0]);
   const settle = async (): Promise<void> => {
     await vi.waitUntil(async () => {
       const [pending] = await database.query<{ count: bigint }>({
@@ -159,6 +160,33 @@ async function useRepository(
   await must(204, call('DELETE', location));
   await must(202, call('DELETE', `${root}/manifests/${tags[1]}`));
   await must(202, call('DELETE', `${root}/manifests/${first.descriptor.digest}`));
+}
+
+/** Makes a public repository private: its name is known, what is pushed there afterwards is not. */
+async function closeAndUse(
+  gateway: TestGateway,
+  { tags }: PrivateNames,
+  image: BuiltManifest,
+): Promise<void> {
+  const root = '/v2/public/closed';
+  const call = callerOf(
+    gateway,
+    await gateway.token(gateway.publisher, 'repository:public/closed:pull,push'),
+  );
+  const open = buildImage({ layers: [] });
+  const config = open.blobs[0];
+  if (config === undefined) throw new Error('An image has a config.');
+  await must(201, call('POST', `${root}/blobs/uploads/?digest=${config.descriptor.digest}`, config.bytes));
+  await must(201, call('PUT', `${root}/manifests/open`, open.bytes, open.descriptor.mediaType));
+  const token = await gateway.token(gateway.operator, 'repository:**:admin');
+  const change =
+    'mutation { setRepositoryVisibility(repository: "public/closed", visibility: PRIVATE) { tags } }';
+  const { codes } = await ask(gateway, change, { token });
+  if (codes.length > 0) throw new Error(`The repository was not closed: ${codes.join()}`);
+  for (const { bytes, descriptor } of image.blobs) {
+    await must(201, call('POST', `${root}/blobs/uploads/?digest=${descriptor.digest}`, bytes));
+  }
+  await must(201, call('PUT', `${root}/manifests/${tags[1]}`, image.bytes, image.descriptor.mediaType));
 }
 
 async function readByGraphql(
