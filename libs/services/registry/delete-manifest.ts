@@ -8,6 +8,7 @@ import type { ManifestRequest } from './get-manifest.ts';
 import { leaseUntil } from './lease.ts';
 import { newRecordId } from './record-id.ts';
 import { getRepository, type Visibility } from './repositories.ts';
+import { SHARED_LOCK } from './repository-lock.ts';
 import { retryConflicts } from './transact.ts';
 import { manifestUnknown } from './unknown.ts';
 
@@ -22,12 +23,13 @@ const FIND_TAGS: Statement = {
 };
 const DELETE_TAG: Statement = {
   name: 'registry_delete_tag',
-  text: 'SELECT delete_tag($1, $2, $3, $4, $5, $6, $7, $8, $9::text[], $10::bytea[], $11::bytea[])',
+  text: `SELECT delete_tag($1, $2, $3, $4, $5, $6, $7, $8, $9::text[], $10::bytea[], $11::bytea[])
+         FROM ${SHARED_LOCK}`,
 };
 const DELETE_MANIFEST: Statement = {
   name: 'registry_delete_manifest',
   text: `SELECT delete_manifest($1, $2, $3, $4::text[], $5::text[], $6, $7, $8, $9, $10::text[], $11::bytea[],
-           $12::bytea[])`,
+           $12::bytea[]) FROM ${SHARED_LOCK}`,
 };
 
 /** What is deleted: one tag, or a manifest with all its tags in byte order. */

@@ -6,6 +6,7 @@ import type { KnownManifest } from './lease-manifest.ts';
 import type { PushFacts } from './push-records.ts';
 import type { TagState } from './push-state.ts';
 import type { Visibility } from './repositories.ts';
+import { SHARED_LOCK } from './repository-lock.ts';
 import { nameUnknown } from './unknown.ts';
 
 /** A manifest whose bytes are durable, to be written to a repository, and the tags to point at it, in byte order. */
@@ -28,7 +29,7 @@ export interface PushBase {
 
 const LOCK_REPOSITORY: Statement = {
   name: 'registry_lock_repository_for_push',
-  text: 'SELECT visibility FROM repository WHERE id = $1 FOR KEY SHARE',
+  text: `SELECT r.visibility FROM ${SHARED_LOCK}, repository r WHERE r.id = $1 FOR KEY SHARE OF r`,
 };
 const LOCK_MANIFEST: Statement = {
   name: 'registry_lock_manifest_for_push',

@@ -150,3 +150,21 @@ test('refuses a repository that is not there, and one that holds too much', asyn
   await expect(change('private')).rejects.toMatchObject({ code: 'UNSUPPORTED' });
   expect([await told('public'), await told('private')]).toEqual([[], []]);
 });
+
+test('waits no longer than for the pushes under way, however many come behind it', async () => {
+  const images = await prepareImages(4);
+  let over = false;
+  let pushes = 0;
+  const push = async (image: BuiltManifest, lane: number): Promise<void> => {
+    while (!over) {
+      await fixture.put(`lane${lane}-${pushes % 2}`, image);
+      pushes += 1;
+    }
+  };
+  await fixture.put('start', images[0] ?? buildImage());
+  const lanes = Array.from({ length: 12 }, (_, lane) => push(images[lane % 4] ?? buildImage(), lane));
+  await change('private');
+  over = true;
+  await Promise.all(lanes);
+  expect(kinds(await told('private'))).toContain('tag-set');
+});

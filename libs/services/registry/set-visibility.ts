@@ -7,6 +7,7 @@ import type { RegistryDeps } from './deps.ts';
 import { newRecordId } from './record-id.ts';
 import { type CommonFacts, recordManifests, recordTags, type Retelling } from './retell-repository.ts';
 import { getRepository, type Visibility } from './repositories.ts';
+import { WHOLE_LOCK } from './repository-lock.ts';
 import { retryConflicts } from './transact.ts';
 
 /** Who makes a repository how visible. */
@@ -25,9 +26,10 @@ export interface VisibilityChanged {
 // What one transaction writes anew while pushes to the repository wait.
 const MAX_NAMES = 100_000;
 
+const WAIT: Statement = { name: 'registry_wait_for_pushes', text: `SELECT ${WHOLE_LOCK}` };
 const LOCK: Statement = {
   name: 'registry_lock_repository_whole',
-  text: 'SELECT id, visibility FROM repository WHERE name = $1 FOR UPDATE',
+  text: 'SELECT id, visibility FROM repository WHERE id = $1 FOR UPDATE',
 };
 const COUNT: Statement = {
   name: 'registry_count_names',
@@ -54,11 +56,11 @@ export async function setVisibility(deps: RegistryDeps, request: SetVisibility):
     throw new OciError('UNSUPPORTED', 'There is no protected ledger yet: choose public or private.');
   }
   const changed = await retryConflicts(async () => {
-    const { visibility: before } = await getRepository(deps.database, repository);
+    const { id, visibility: before } = await getRepository(deps.database, repository);
     if (before === visibility) return { manifests: 0, tags: 0 };
     // What the ledgers need is opened now, and not behind the repository's lock.
     await deps.ledgers.of(visibility).prepare({ name: repository }, []);
-    return deps.database.transaction((transaction) => change(deps, transaction, request));
+    return deps.database.transaction((transaction) => change(deps, transaction, { ...request, id }));
   });
   for (const ledger of deps.ledgers.all) ledger.wake();
   return changed;
@@ -67,9 +69,10 @@ export async function setVisibility(deps: RegistryDeps, request: SetVisibility):
 async function change(
   deps: RegistryDeps,
   transaction: Transaction,
-  { principal, repository, visibility }: SetVisibility,
+  { principal, repository, visibility, id }: SetVisibility & { readonly id: number },
 ): Promise<VisibilityChanged> {
-  const [row] = await transaction.query<{ id: number; visibility: Visibility }>(LOCK, [repository]);
+  await transaction.query(WAIT, [id]);
+  const [row] = await transaction.query<{ id: number; visibility: Visibility }>(LOCK, [id]);
   if (row === undefined || row.visibility === visibility) return { manifests: 0, tags: 0 };
   const [count] = await transaction.query<{ names: bigint }>(COUNT, [row.id, MAX_NAMES + 1]);
   if ((count?.names ?? 0n) > MAX_NAMES) {

@@ -9,6 +9,7 @@ import { lockPushBase, type Push, type PushBase } from './push-base.ts';
 import { describeMove, describePublication } from './push-records.ts';
 import { newRecordId } from './record-id.ts';
 import { getRepository } from './repositories.ts';
+import { SHARED_LOCK } from './repository-lock.ts';
 import { retryConflicts } from './transact.ts';
 
 /** What a push wrote: `recordId` is that of the first tag's last move, without tags that of the publication. */
@@ -22,7 +23,8 @@ export interface Written {
 const PUT: Statement = {
   name: 'registry_put_manifest',
   text: `SELECT put_manifest($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10, $11, $12::text[], $13::text[],
-           $14::text[], $15::text[], $16::text[], $17, $18, $19::text[], $20::bytea[], $21::bytea[]) AS missing`,
+           $14::text[], $15::text[], $16::text[], $17, $18, $19::text[], $20::bytea[], $21::bytea[]) AS missing
+         FROM ${SHARED_LOCK}`,
 };
 
 /**
