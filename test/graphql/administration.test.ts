@@ -188,3 +188,22 @@ test('a token without a scope reads what is public, and administers nothing', as
   expect((await ask(gateway, names)).data).toEqual({ repositories: { nodes: [{ name: 'public/app' }] } });
   expect((await ask(gateway, '{ accounts { nodes { username } } }', { token })).codes).toEqual(['FORBIDDEN']);
 });
+
+describe('viewer', () => {
+  const QUERY = '{ viewer { username principalId policies { pattern actions } } }';
+
+  test('is nobody without signing in', async () => {
+    expect((await ask(gateway, QUERY)).data).toEqual({ viewer: null });
+  });
+
+  test('is the account of the token, whatever it may do', async () => {
+    const token = await gateway.token(gateway.operator);
+    expect((await ask(gateway, QUERY, { token })).data).toEqual({
+      viewer: {
+        username: gateway.operator.username,
+        principalId: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
+        policies: [{ pattern: '**', actions: expect.arrayContaining(['ADMIN']) as string[] }],
+      },
+    });
+  });
+});

@@ -114,25 +114,6 @@ describe('artifact', () => {
   });
 });
 
-describe('viewer', () => {
-  const QUERY = '{ viewer { username principalId policies { pattern actions } } }';
-
-  test('is nobody without signing in', async () => {
-    expect((await ask(gateway, QUERY)).data).toEqual({ viewer: null });
-  });
-
-  test('is the account of the token, whatever it may do', async () => {
-    const token = await gateway.token(gateway.operator);
-    expect((await ask(gateway, QUERY, { token })).data).toEqual({
-      viewer: {
-        username: gateway.operator.username,
-        principalId: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
-        policies: [{ pattern: '**', actions: expect.arrayContaining(['ADMIN']) as string[] }],
-      },
-    });
-  });
-});
-
 describe('record', () => {
   test('carries an entry and a proof that verify with the trust policy alone', async () => {
     const { data } = await ask(

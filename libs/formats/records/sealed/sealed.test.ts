@@ -1,90 +1,22 @@
-import { randomBytes } from 'node:crypto';
-
-import {
-  generateSealingKey,
-  makeScope,
-  sealingPanelId,
-  sealingPublicKey,
-  verifyOpening,
-} from '@dockchains/escrow';
-import { digestOf, parseDigest } from '@dockchains/oci';
+import { digestOf } from '@dockchains/oci';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import {
-  encodeDisclosure,
-  encodeRecord,
   encodeSealedEntry,
-  isDisclosure,
   isSealedEntry,
-  type LedgerRecord,
   openRecord,
   parseOpenedRecord,
   parseRecord,
-  parseRecordId,
   parseSealedEntry,
-  type ScopeKey,
   sealRecord,
-  verifyDisclosure,
 } from '../index.ts';
+import { bitsThatPass, m, otherId, otherScope, record, recordId, scope, sealed } from '../testing/scopes.ts';
 import { encryptBody } from './body.ts';
 import { commit, deriveKey, deriveSalt, extract, recordContext } from './derive.ts';
 import { MAX_SEALED_BYTES, pad, unpad } from './padding.ts';
 
-const publicKey = sealingPublicKey(generateSealingKey(randomBytes));
-const makeKey = (scopeId: string): ScopeKey => {
-  const scope = makeScope(
-    {
-      origin: 'acme.example/ledger/private',
-      scopeId,
-      panelId: sealingPanelId(publicKey),
-      publicKey,
-      from: 0,
-      to: 86_400,
-      repository: 'team/secret-app',
-      repoSalt: randomBytes(32),
-    },
-    randomBytes,
-  );
-  const D = verifyOpening({ label: scope.label, R: scope.R, publicKey }, scope.opening);
-  return { scopeId, label: scope.label, R: scope.R, D };
-};
-
-const scope = makeKey('00112233445566778899aabbccddeeff');
-const otherScope = makeKey('ffeeddccbbaa99887766554433221100');
-const recordId = parseRecordId('0123456789abcdef0123456789abcdef');
-const otherId = parseRecordId('fedcba9876543210fedcba9876543210');
-const record: LedgerRecord = {
-  kind: 'tag-set',
-  organisation: 'acme.example',
-  repository: 'team/secret-app',
-  digest: parseDigest(`sha256:${'0a'.repeat(32)}`),
-  recordId,
-  time: '2026-01-02T03:04:05.678Z',
-  mediaType: 'application/vnd.oci.image.manifest.v1+json',
-  size: 512,
-  tag: '1.0',
-};
-const m = encodeRecord(record);
-const sealed = sealRecord({ ...scope, recordId, m });
-
 const refused = (code: string): Error => expect.objectContaining({ code }) as Error;
-
-/** The bits that pass although they were flipped; whatever does not pass is refused by an error of this library. */
-function bitsThatPass(bytes: Uint8Array, read: (flipped: Uint8Array) => unknown, step = 1): number[] {
-  const passed: number[] = [];
-  for (let bit = 0; bit < bytes.length * 8; bit += step) {
-    const flipped = Buffer.from(bytes);
-    flipped.writeUInt8(flipped.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
-    try {
-      read(flipped);
-      passed.push(bit);
-    } catch (error) {
-      expect(error).toMatchObject({ name: 'RecordError' });
-    }
-  }
-  return passed;
-}
 
 describe('a sealed record', () => {
   test('opens to what was sealed, whatever its length', () => {
@@ -253,71 +185,5 @@ describe('a sealed entry', () => {
     { name: 'a kilobyte behind', changed: `${text}${' '.repeat(1024)}`, code: 'BAD_SEALED_ENTRY' },
   ])('with $name is refused', ({ changed, code }) => {
     expect(() => parseSealedEntry(Buffer.from(changed))).toThrow(refused(code));
-  });
-});
-
-describe('a disclosure', () => {
-  const opened = openRecord({ ...scope, ...sealed });
-  const disclosure = encodeDisclosure({ ...opened, entry: sealed.entry, label: scope.label });
-
-  test('shows the record and the entry that it is committed to', () => {
-    expect(isDisclosure(disclosure)).toBe(true);
-    const verified = verifyDisclosure(disclosure);
-    expect(verified.record).toEqual(record);
-    expect(Buffer.from(verified.entry).equals(sealed.entry)).toBe(true);
-  });
-
-  test('holds nothing that opens another record of its scope', () => {
-    const text = Buffer.from(disclosure).toString();
-    for (const secret of [scope.R, scope.D, extract(scope)]) {
-      expect(text).not.toContain(Buffer.from(secret).toString('hex'));
-      expect(text).not.toContain(Buffer.from(secret).toString('base64'));
-    }
-  });
-
-  test('no flipped bit verifies, but of the scope and version that the ledger vouches for', () => {
-    // The scope's id stands in the entry alone: another one there is another leaf.
-    const at = Buffer.from(disclosure).indexOf(`"scopeId":"`) + '"scopeId":"'.length;
-    const isScopeId = (bit: number) => bit >> 3 >= at && bit >> 3 < at + 32;
-    const passed = bitsThatPass(disclosure, verifyDisclosure).filter((bit) => !isScopeId(bit));
-    expect(passed).toEqual([]);
-  });
-
-  test('of another record under the same entry is refused', () => {
-    const forged = encodeRecord({ ...record, tag: '2.0' });
-    const claim = encodeDisclosure({ ...opened, m: forged, entry: sealed.entry, label: scope.label });
-    expect(() => verifyDisclosure(claim)).toThrow(refused('BAD_COMMITMENT'));
-  });
-
-  test('of a record whose body is something else is refused', () => {
-    const entry = encodeSealedEntry({
-      ...parseSealedEntry(sealed.entry),
-      bodyDigest: digestOf(Buffer.from('garbage')),
-    });
-    const claim = encodeDisclosure({ ...opened, entry, label: scope.label });
-    expect(() => verifyDisclosure(claim)).toThrow(refused('BAD_BODY'));
-  });
-
-  test('of a record with another id than its entry is refused', () => {
-    const misnamed = sealRecord({ ...scope, recordId: otherId, m });
-    const claim = encodeDisclosure({ ...misnamed, m, label: scope.label });
-    expect(() => verifyDisclosure(claim)).toThrow(refused('BAD_RECORD'));
-  });
-
-  test.each([
-    { name: 'no JSON', bytes: Buffer.from('{') },
-    { name: 'an entry', bytes: Buffer.from(sealed.entry) },
-    { name: 'white space behind', bytes: Buffer.concat([disclosure, Buffer.from(' ')]) },
-    { name: 'more than it may be long', bytes: Buffer.alloc(100_000, 0x20) },
-    {
-      name: 'base64 that is not canonical',
-      bytes: Buffer.from(
-        Buffer.from(disclosure)
-          .toString()
-          .replace(/"m":"[^"]*"/, '"m":"QR=="'),
-      ),
-    },
-  ])('is refused when it is $name', ({ bytes }) => {
-    expect(() => verifyDisclosure(bytes)).toThrow(expect.objectContaining({ name: 'RecordError' }) as Error);
   });
 });
