@@ -71,7 +71,7 @@ test('a repository becomes private and public again, on record where it belongs'
   expect(retold.recordId).not.toBe(recorded.recordId);
   expect(retold.receipt).toMatchObject({ ...sealed, recordId: retold.recordId });
   const inside = await push(buildImage(), '2.0');
-  expect(inside.receipt).toMatchObject({ ...sealed, scopeId: retold.receipt['scopeId'] });
+  expect(inside.receipt).toMatchObject({ ...sealed, scopeId: retold.receipt.scopeId });
 
   expect(await setVisibility('public')).toEqual({ ...change, visibility: 'public', manifests: 2, tags: 2 });
   expect(await statusForAll()).toBe(200);
@@ -81,7 +81,7 @@ test('a repository becomes private and public again, on record where it belongs'
   await setVisibility('private');
   const later = await push(image, '1.0');
   expect(later.receipt).toMatchObject(sealed);
-  expect(later.receipt['scopeId']).not.toBe(retold.receipt['scopeId']);
+  expect(later.receipt.scopeId).not.toBe(retold.receipt.scopeId);
 });
 
 test('a visibility that there is not is a mistake in usage', async () => {
