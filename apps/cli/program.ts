@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import type { CommandContext, Register } from './command.ts';
 import { registerAccount } from './commands/account.ts';
 import { registerAudit } from './commands/audit.ts';
+import { registerCollect } from './commands/collect.ts';
 import { registerInspect } from './commands/inspect.ts';
 import { registerLogin } from './commands/login.ts';
 import { registerProve } from './commands/prove.ts';
@@ -17,6 +18,7 @@ const COMMANDS: readonly Register[] = [
   registerLogin,
   registerAccount,
   registerRepo,
+  registerCollect,
   registerInspect,
   registerProve,
   registerVerify,

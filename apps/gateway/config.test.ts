@@ -36,6 +36,7 @@ test('reads what is set and fills in what is not', async () => {
       keysDirectory: '/srv/keys',
       trustedProxies: ['10.0.0.0/8', '::1'],
       checkpointIntervalMs: 200,
+      collectionLeaseSeconds: 3600,
       rateLimits: {
         address: { perMinute: 600_000 },
         account: { perMinute: 600_000 },
@@ -54,6 +55,7 @@ test('lists every mistake at once', async () => {
     DOCKCHAINS_ORGANISATION: 'Not A Name',
     DOCKCHAINS_LISTEN: '5000',
     DOCKCHAINS_CHECKPOINT_INTERVAL_MS: '-1',
+    DOCKCHAINS_COLLECTION_LEASE_SECONDS: '0',
     DOCKCHAINS_BLOB: '/srv/blobs',
     DOCKCHAINS_DATABASE_URL_FILE: join(folder, 'absent'),
     DOCKCHAINS_KEYS_DIR: '/srv/keys',
@@ -62,13 +64,14 @@ test('lists every mistake at once', async () => {
     'ORGANISATION',
     'LISTEN',
     'CHECKPOINT_INTERVAL_MS',
+    'COLLECTION_LEASE_SECONDS',
     'BLOB',
     'DATABASE_URL_FILE',
     'BLOBS',
   ]) {
     expect(problems.filter((problem) => problem.startsWith(`DOCKCHAINS_${name} `))).toHaveLength(1);
   }
-  expect(problems).toHaveLength(6);
+  expect(problems).toHaveLength(7);
 });
 
 test.each(['10.0.0.0/33', '10.0.0', 'proxy', '::1/129', '10.0.0.1/8/8'])(

@@ -41,6 +41,8 @@ export interface Config {
   /** Addresses and networks whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
   readonly checkpointIntervalMs: number;
+  /** How long content stays that nothing needs yet, or nothing needs any more. */
+  readonly collectionLeaseSeconds: number;
   /** Of this gateway alone. */
   readonly rateLimits: RateLimits;
   readonly logLevel: string;
@@ -53,6 +55,7 @@ const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1|\[::1\])$/;
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 const ADDRESS = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/;
 const MAX_CHECKPOINT_INTERVAL_MS = 60_000;
+const MAX_COLLECTION_LEASE_SECONDS = 30 * 86_400;
 const MAX_PER_MINUTE = 1_000_000_000;
 
 const listenSchema = z.string().transform((text, context) => {
@@ -134,6 +137,14 @@ const schema = z.object({
   RATE_LIMIT_GRAPHQL: rateSchema(30_000),
   RATE_LIMIT_TOKEN: rateSchema(30_000),
   RATE_LIMIT_FAILED_SIGN_INS: rateSchema(60),
+  COLLECTION_LEASE_SECONDS: z
+    .string()
+    .default('3600')
+    .transform(Number)
+    .refine(
+      (value) => Number.isInteger(value) && value >= 1 && value <= MAX_COLLECTION_LEASE_SECONDS,
+      `must be seconds, 1 to ${MAX_COLLECTION_LEASE_SECONDS}`,
+    ),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error').default('info'),
 });
 
@@ -224,6 +235,7 @@ function toConfig(values: Values): Omit<Config, 'tracing'> {
     keysDirectory: values.KEYS_DIR,
     trustedProxies: values.TRUSTED_PROXIES,
     checkpointIntervalMs: values.CHECKPOINT_INTERVAL_MS,
+    collectionLeaseSeconds: values.COLLECTION_LEASE_SECONDS,
     rateLimits: {
       address: values.RATE_LIMIT_ADDRESS,
       account: values.RATE_LIMIT_ACCOUNT,

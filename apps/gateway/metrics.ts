@@ -1,8 +1,10 @@
 import { type BlobStore, BlobStoreError } from '@dockchains/blobs';
 import type { Database } from '@dockchains/database';
 import type { LedgerDeps, LedgerName, Ledgers } from '@dockchains/ledger';
+import type { CollectionRun } from '@dockchains/registry';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
+import { openCollectionMetrics } from './collection-metrics.ts';
 import { addLedgerMetrics } from './ledger-metrics.ts';
 
 type StepListener = NonNullable<LedgerDeps['onStep']>;
@@ -16,6 +18,8 @@ export interface Metrics {
   countReceived(bytes: number): void;
   /** Counts bytes of blobs that were sent whole. */
   countSent(bytes: number): void;
+  /** Counts what a run of the collection did in the background. */
+  observeCollection(run: CollectionRun, seconds: number): void;
   /** Notes a step of a ledger's commit protocol, if this gateway leads it. */
   observeStep(ledger: LedgerName, ...step: Parameters<StepListener>): void;
   /** Shows these ledgers from now on. */
@@ -48,6 +52,7 @@ export function openMetrics(database: Pick<Database, 'connections'>): Metrics {
     help: 'Bytes of blobs, and of ranges of them, whose answers were sent whole.',
     registers,
   });
+  const collection = openCollectionMetrics(registry);
   addConnections(registry, database);
   const ledgerMetrics = addLedgerMetrics(registry);
 
@@ -56,6 +61,7 @@ export function openMetrics(database: Pick<Database, 'connections'>): Metrics {
     observeRequest: (labels, seconds) => {
       requests.observe(labels, seconds);
     },
+    observeCollection: collection,
     countReceived: (bytes) => {
       received.inc(bytes);
     },

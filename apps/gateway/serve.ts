@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 
 import { pino } from 'pino';
 
+import { startCollecting } from './collecting.ts';
 import type { Config } from './config.ts';
 import { listen } from './listener.ts';
 import { openServer } from './server.ts';
@@ -23,11 +24,13 @@ export async function serve(config: Config, observer: CommitObserver = {}): Prom
   const services = await openServices(config, { log, publicUrl, tracing, ...observer });
   const server = await openServer(listener, services);
   const sweeper = startSweeping(services);
+  const collecting = startCollecting(services);
   log.info({ address, organisation: config.organisation, publicUrl }, 'listening');
 
   log.info({ signal: await stopped }, 'stopping');
   clearInterval(sweeper);
   const drained = drain(listener);
+  await collecting.stop();
   await server.close();
   const cut = await drained;
   await services.close();

@@ -70,7 +70,10 @@ export async function openServices(
     );
     metrics.watch(ledgers);
     const stores = { database, blobs, access, ledgers };
-    const registry = createRegistry({ ...stores, receiptKey, organisation, clock, randomBytes });
+    const registry = createRegistry({
+      ...{ ...stores, receiptKey, organisation, clock, randomBytes },
+      leaseSeconds: config.collectionLeaseSeconds,
+    });
     return {
       ...{ access, database, ledgers, registry, config, log, metrics, tracing, clock, publicUrl },
       receiptKey: createPublicKey(receiptKey).export({ format: 'jwk' }),

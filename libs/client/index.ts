@@ -14,6 +14,7 @@ export { type AuditOptions, auditLog, type AuditResult } from './audit.ts';
 export type { AuditFinding } from './audit-finding.ts';
 export { type AuditState, encodeAuditState, parseAuditState } from './audit-state.ts';
 export { verifyCheckpoint } from './checkpoint.ts';
+export { collect, type CollectionStep, type CollectOptions } from './collection.ts';
 export { ClientError, type ClientErrorCode } from './errors.ts';
 export {
   type EvidenceSubject,

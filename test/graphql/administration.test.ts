@@ -36,6 +36,8 @@ const OPERATIONS = [
   '{ immutableTagRules { nodes { pattern } } }',
   'mutation { addImmutableTagRule(pattern: "**", tags: "*") { pattern } }',
   'mutation { removeImmutableTagRule(pattern: "**", tags: "*") { pattern } }',
+  'mutation { collect(dryRun: true) { next } }',
+  'mutation { collect(untagged: true) { next } }',
   'mutation { setNamespaceRule(pattern: "**", visibility: PUBLIC) { pattern } }',
   'mutation { removeNamespaceRule(pattern: "public/**") }',
 ];

@@ -6,6 +6,7 @@ import { type GraphQLSchema, parse } from 'graphql';
 import { type Fields, guardFields } from './guard.ts';
 import { ACCOUNT_KINDS, administrationTypes, ACTIONS } from './resolvers/administration.ts';
 import { artifactTypes } from './resolvers/artifact.ts';
+import { COLLECTED_KINDS, collectionTypes } from './resolvers/collection.ts';
 import { immutableTagsTypes } from './resolvers/immutable-tags.ts';
 import { ledgerTypes } from './resolvers/ledger.ts';
 import { viewerTypes } from './resolvers/viewer.ts';
@@ -31,6 +32,7 @@ const TOPICS: readonly Topic[] = [
   { name: 'immutable-tags', types: immutableTagsTypes },
   { name: 'robot', types: robotTypes },
   { name: 'visibility', types: visibilityTypes },
+  { name: 'collection', types: collectionTypes },
 ];
 
 /** Builds the executable schema, an Apollo Federation 2 subgraph, from the SDL files in schema/. */
@@ -43,6 +45,7 @@ export function buildSchema(): GraphQLSchema {
         DateTime: DATE_TIME,
         AccountKind: ACCOUNT_KINDS,
         Action: ACTIONS,
+        CollectedKind: COLLECTED_KINDS,
         TagEventKind: TAG_EVENT_KINDS,
         Visibility: VISIBILITIES,
       },

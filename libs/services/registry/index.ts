@@ -1,4 +1,5 @@
 export { referencesComplete } from './backfill-references.ts';
+export type { CollectedItem, CollectionRun, CollectionStep } from './collect.ts';
 export type { RegistryOptions } from './deps.ts';
 export type { ResolvedManifest } from './find-by-digest.ts';
 export type { RepositorySummary } from './list-repositories.ts';

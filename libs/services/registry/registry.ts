@@ -4,6 +4,13 @@ import type { ManifestReference, ReferrerDescriptor, RepositoryName, Tag } from 
 import { type AppendUpload, appendUpload } from './append-upload.ts';
 import { backfillReferences, type Backfilled } from './backfill-references.ts';
 import { cancelUpload } from './cancel-upload.ts';
+import {
+  collect,
+  type CollectionRun,
+  type CollectionStep,
+  type CollectRequest,
+  runCollection,
+} from './collect.ts';
 import { deleteBlob } from './delete-blob.ts';
 import { deleteManifest } from './delete-manifest.ts';
 import type { RegistryDeps, RegistryOptions } from './deps.ts';
@@ -57,6 +64,8 @@ export interface Registry {
   sweepUploads(): Promise<number>;
   setVisibility(request: SetVisibility): Promise<VisibilityChanged>;
   backfillReferences(): Promise<Backfilled>;
+  collect(request: CollectRequest): Promise<CollectionStep>;
+  runCollection(signal: AbortSignal): Promise<CollectionRun | undefined>;
   listTags(request: ListTags): Promise<Page<TagSummary>>;
   listTagNames(request: ListTags): Promise<Page<Tag>>;
   listTagHistory(request: ListTagHistory): Promise<Page<TagEvent>>;
@@ -98,6 +107,8 @@ export function createRegistry(options: RegistryOptions): Registry {
     sweepUploads: () => sweepUploads(deps),
     setVisibility: (request) => setVisibility(deps, request),
     backfillReferences: () => backfillReferences(deps),
+    collect: (request) => collect(deps, request),
+    runCollection: (signal) => runCollection(deps, signal),
     listTags: (request) => listTags(deps, request),
     listTagNames: (request) => listTagNames(deps, request),
     listTagHistory: (request) => listTagHistory(deps, request),

@@ -46,6 +46,7 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   'repo rule list': operator(),
   'repo rule set': operator('UPPER', 'public'),
   'repo rule remove': operator('hidden/none'),
+  collect: operator('--dry-run'),
   'repo immutable list': operator(),
   'repo immutable add': operator('UPPER', '1.0'),
   'repo immutable remove': operator('hidden/none', '1.0'),

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 
 import { type Access, type Action, createAccess, type Principal } from '@dockchains/access';
 import { type BlobStore, openFileBlobStore } from '@dockchains/blobs';
-import { type Database, migrate, openDatabase } from '@dockchains/database';
+import { type Database, migrate, openDatabase, type Transaction } from '@dockchains/database';
 import { gatherLedgers, type Ledger, LedgerError, type LedgerName } from '@dockchains/ledger';
 import { parseManifestReference, parseRepositoryName } from '@dockchains/oci';
 import { encodeRecord, type LedgerRecord, parseRecord } from '@dockchains/records';
@@ -55,7 +55,16 @@ export interface RegistryFixture extends Settings {
 
 type PushedManifest = BuiltManifest | BuiltManifest['manifests'][number];
 type Table =
-  'repository' | 'manifest' | 'tag' | 'upload' | 'blob' | 'blob_lease' | 'tag_event' | 'manifest_reference';
+  | 'repository'
+  | 'manifest'
+  | 'tag'
+  | 'upload'
+  | 'blob'
+  | 'blob_lease'
+  | 'tag_event'
+  | 'manifest_reference'
+  | 'blob_removal'
+  | 'repository_blob';
 
 /** Opens a fixture; to be closed by the caller. */
 export async function openRegistryFixture(): Promise<RegistryFixture> {
@@ -72,6 +81,17 @@ export async function openRegistryFixture(): Promise<RegistryFixture> {
         await state.beforeQuery(statement.name);
         return plain.query(statement, parameters);
       },
+    },
+    transaction: {
+      value: (work: (transaction: Transaction) => Promise<unknown>) =>
+        plain.transaction((transaction) =>
+          work({
+            query: async (statement, parameters) => {
+              await state.beforeQuery(statement.name);
+              return transaction.query(statement, parameters);
+            },
+          }),
+        ),
     },
   }) as Database;
   const folder = await mkdtemp(join(tmpdir(), 'dockchains-registry-'));
