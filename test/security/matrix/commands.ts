@@ -43,6 +43,10 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   'repo list': { need: 'nothing', args: registry },
   'repo show': { need: 'pull', args: untagged },
   'repo tags': { need: 'pull', args: untagged },
+  'repo visibility': {
+    need: 'operator',
+    args: ({ image }) => [...untagged({ image }), 'protected'],
+  },
   'repo rule list': operator(),
   'repo rule set': operator('UPPER', 'public'),
   'repo rule remove': operator('hidden/none'),
