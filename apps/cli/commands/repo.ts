@@ -64,10 +64,9 @@ function addShow(group: Command, { io, print }: CommandContext): void {
     }).action(
       print(async (text: string): Promise<Outcome> => {
         const { session, repository } = await openRepository(io, text);
-        const [summary, tags] = await Promise.all([
-          getSummary(session, repository),
-          listTags(session, repository),
-        ]);
+        // One after the other, so that what can't be read is always refused in the same words.
+        const summary = await getSummary(session, repository);
+        const tags = await listTags(session, repository);
         const facts = factsOf([
           ['repository', summary.name],
           ['visibility', summary.visibility.toLowerCase()],

@@ -43,9 +43,10 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   'repo list': { need: 'nothing', args: registry },
   'repo show': { need: 'pull', args: untagged },
   'repo tags': { need: 'pull', args: untagged },
+  // To what it is.
   'repo visibility': {
     need: 'operator',
-    args: ({ image }) => [...untagged({ image }), 'protected'],
+    args: ({ image }) => [...untagged({ image }), 'public'],
   },
   'repo rule list': operator(),
   'repo rule set': operator('UPPER', 'public'),
