@@ -83,11 +83,11 @@ describe('over HTTP', () => {
 
 test.each([
   { name: 'a hash of a full tile', path: 'tile/0/007', byte: 4000, code: 'BAD_TILE', byteOffset: 4000 },
-  { name: 'a hash of the last tile', path: 'tile/0/039.p/16', byte: 0, code: 'BAD_TILE' },
+  { name: 'a hash of the last tile', path: 'tile/0/039.p/16', byte: 0, code: 'BAD_TILE', byteOffset: 0 },
   { name: 'a hash of a tile above', path: 'tile/1/000.p/39', byte: 31, code: 'BAD_TILE', byteOffset: 31 },
-  { name: 'an entry', path: 'tile/entries/012', byte: 100, code: 'BAD_BUNDLE' },
-  { name: 'an entry of the last bundle', path: LAST, byte: 50, code: 'BAD_BUNDLE' },
-  { name: 'the length of an entry', path: 'tile/entries/012', byte: 1, code: 'BAD_BUNDLE' },
+  { name: 'an entry', path: 'tile/entries/012', byte: 100, code: 'BAD_BUNDLE', byteOffset: 0 },
+  { name: 'an entry of the last bundle', path: LAST, byte: 50, code: 'BAD_BUNDLE', byteOffset: 0 },
+  { name: 'the length of an entry', path: 'tile/entries/012', byte: 1, code: 'BAD_BUNDLE', byteOffset: 0 },
 ])('names a flipped bit in $name', async ({ path, byte, code, byteOffset }) => {
   flipBit(log, path, { byte, bit: 7 });
   const { result } = await audit();
