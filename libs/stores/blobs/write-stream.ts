@@ -10,9 +10,8 @@ import { countReceived } from './young-garbage.ts';
 
 // So many full pieces may be on their way to the disk. Side by side, since each goes in many short writes.
 const MAX_PENDING = 3;
-// Synced each time that so much more is written, so that little is left for the end. Not more often: each sync also
-// flushes the disk's own cache, for which everybody waits, the database too.
-const SYNC_BYTES = 32 << 20;
+// Synced each time that so much more is written, so that little is left for the end.
+const SYNC_BYTES = 8 << 20;
 
 /** What a source gave: bytes written, and why it ended if not by itself. */
 export type Written = { received: number; failure?: unknown };
