@@ -6,14 +6,13 @@ import { hashLeaf, parsePolicy, parseProofFile, verifyProofFile } from '@dockcha
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import type { CommitStep } from './context.ts';
-import { openLedger, type Ledger } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
 import { type LedgerFixture, makeFixture, tagSet } from './testing/fixture.ts';
 import { appendTags, checkTree, published } from './testing/published.ts';
 
 let fixture: LedgerFixture;
 let database: Database;
 let folder: string;
-const opened: Ledger[] = [];
 
 beforeEach(async () => {
   fixture = await makeFixture();
@@ -21,28 +20,20 @@ beforeEach(async () => {
   ({ folder } = fixture);
 });
 
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((ledger) => ledger.close()));
-  await fixture.end();
-});
+afterEach(() => fixture.end());
 
 const NOTHING = { policies: [], scopes: [], everything: false };
 
 const replayed: string[] = [];
 
-const open = async (onStep?: (step: CommitStep) => Promise<void> | void): Promise<Ledger> => {
-  const ledger = await openLedger(
-    await fixture.depsOf(database, {
-      replay: (_transaction, { recordId }) => {
-        replayed.push(recordId);
-        return Promise.resolve();
-      },
-      ...(onStep === undefined ? {} : { onStep }),
-    }),
-  );
-  opened.push(ledger);
-  return ledger;
-};
+const open = (onStep?: (step: CommitStep) => Promise<void> | void): Promise<Ledger> =>
+  fixture.openLedger(database, {
+    replay: (_transaction, { recordId }) => {
+      replayed.push(recordId);
+      return Promise.resolve();
+    },
+    ...(onStep === undefined ? {} : { onStep }),
+  });
 
 const append = (ledger: Ledger, count: number): Promise<string[]> => appendTags(database, ledger, count);
 
@@ -138,8 +129,15 @@ describe('the commit protocol', () => {
 
   test('a gateway that only follows refuses records too when the queue is full', async () => {
     const halted = Promise.withResolvers<undefined>();
-    const first = await open((step) => (step === 'sequenced' ? halted.promise : undefined));
+    const reached = Promise.withResolvers<undefined>();
+    const first = await open((step) => {
+      if (step !== 'sequenced') return undefined;
+      reached.resolve(undefined);
+      return halted.promise;
+    });
     await append(first, 1);
+    // Before it halts, the leader would take what fills the queue below.
+    await reached.promise;
     const second = await open();
     try {
       await database.prisma.$executeRaw`

@@ -4,14 +4,13 @@ import { join } from 'node:path';
 import type { Database } from '@dockchains/database';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { openLedger, type Ledger } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
 import { type LedgerFixture, makeFixture } from './testing/fixture.ts';
 import { appendTags, checkTree, published } from './testing/published.ts';
 
 let fixture: LedgerFixture;
 let database: Database;
 let folder: string;
-const opened: Ledger[] = [];
 const replayed: string[] = [];
 
 beforeEach(async () => {
@@ -20,23 +19,15 @@ beforeEach(async () => {
   ({ folder } = fixture);
 });
 
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((ledger) => ledger.close()));
-  await fixture.end();
-});
+afterEach(() => fixture.end());
 
-const open = async (): Promise<Ledger> => {
-  const ledger = await openLedger(
-    await fixture.depsOf(database, {
-      replay: (_transaction, { recordId }) => {
-        replayed.push(recordId);
-        return Promise.resolve();
-      },
-    }),
-  );
-  opened.push(ledger);
-  return ledger;
-};
+const open = (): Promise<Ledger> =>
+  fixture.openLedger(database, {
+    replay: (_transaction, { recordId }) => {
+      replayed.push(recordId);
+      return Promise.resolve();
+    },
+  });
 
 const append = (ledger: Ledger, count: number): Promise<string[]> => appendTags(database, ledger, count);
 

@@ -1,11 +1,12 @@
-import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
-import { type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 
 import { type Database, openDatabase } from '@dockchains/database';
 import { buildImage, type BuiltManifest, startGateway, type TestGateway } from '@dockchains/testing';
 import { expect, vi } from 'vitest';
+
+import { sendRaw } from '../../raw-http.ts';
 
 /** What a gateway answered, its body read. */
 export interface Answer {
@@ -94,22 +95,10 @@ export async function openWorld(): Promise<World> {
 async function send(
   { host }: TestGateway,
   defaultToken: string,
-  { method, path, headers = {}, body, token = defaultToken }: Sent & { method: string; path: string },
+  { token = defaultToken, ...sent }: Sent & { method: string; path: string },
 ): Promise<Answer> {
-  const [hostname, port] = host.split(':');
-  const sent = request({
-    ...{ hostname, port, method, path },
-    headers: {
-      ...(token !== null && { authorization: `Bearer ${token}` }),
-      ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }),
-      ...headers,
-    },
-  });
-  sent.end(body);
-  const [response] = (await once(sent, 'response')) as [IncomingMessage];
-  const chunks: Buffer[] = [];
-  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
-  return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) };
+  const { response, status, body } = await sendRaw(host, { ...sent, token: token ?? undefined });
+  return { status, headers: response.headers, body };
 }
 
 // A refused request may leave its session's row as the specification says: only what other rows say is compared.

@@ -1,6 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { once } from 'node:events';
-import { Agent, type IncomingMessage, request } from 'node:http';
+import { Agent } from 'node:http';
 import { join } from 'node:path';
 
 import { type Access, createAccess, type Policy } from '@dockchains/access';
@@ -13,6 +12,8 @@ import {
   type TestAccount,
   type TestGateway,
 } from '@dockchains/testing';
+
+import { sendRaw } from '../../raw-http.ts';
 
 /** Who asks: by what they may do, and by what their token is worth. */
 export const PRINCIPALS = [
@@ -204,26 +205,14 @@ async function send(
   { agent, host }: { agent: Agent; host: string },
   method: string,
   path: string,
-  { token, headers = {}, body }: Sent,
+  sent: Sent,
 ): Promise<Answer> {
-  const [hostname, port] = host.split(':');
-  const sent = request({
-    ...{ agent, hostname, port, method, path },
-    headers: {
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
-      ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }),
-      ...headers,
-    },
-  });
-  sent.end(body);
-  const [response] = (await once(sent, 'response')) as [IncomingMessage];
-  const chunks: Buffer[] = [];
-  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+  const { response, status, body } = await sendRaw(host, { ...sent, method, path, agent });
   const { rawHeaders } = response;
   const head = rawHeaders.flatMap((name, at) =>
     at % 2 === 1 || name.toLowerCase() === 'date' ? [] : [`${name}: ${rawHeaders[at + 1] ?? ''}`],
   );
-  return { status: response.statusCode ?? 0, head, body: Buffer.concat(chunks).toString('latin1') };
+  return { status, head, body: body.toString('latin1') };
 }
 
 function scopeOf(repository: string): string {

@@ -7,7 +7,7 @@ import { parseOrigin } from '@dockchains/tlog';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import type { CommitStep } from '../context.ts';
-import { type Ledger, openLedger } from '../ledger.ts';
+import type { Ledger } from '../ledger.ts';
 import { type LedgerFixture, makeFixture, tagSet } from '../testing/fixture.ts';
 import { checkTree, published } from '../testing/published.ts';
 
@@ -20,7 +20,6 @@ const key = generateSealingKey(randomBytes);
 let fixture: LedgerFixture;
 let database: Database;
 let now: Date;
-const opened: Ledger[] = [];
 
 beforeEach(async () => {
   fixture = await makeFixture();
@@ -28,29 +27,16 @@ beforeEach(async () => {
   now = new Date('2026-01-01T10:00:00Z');
 });
 
-afterEach(async () => {
-  await close();
-  await fixture.end();
-});
+afterEach(() => fixture.end());
 
-const close = async (): Promise<void> => {
-  await Promise.all(opened.splice(0).map((ledger) => ledger.close()));
-};
-
-const open = async (
-  onStep: (step: CommitStep) => Promise<void> | void = () => undefined,
-): Promise<Ledger> => {
+const open = (onStep: (step: CommitStep) => Promise<void> | void = () => undefined): Promise<Ledger> => {
   const publicHead = () =>
     Promise.resolve({
       ...{ origin: parseOrigin('acme.example/ledger/public'), size: 7n, root: Buffer.alloc(32, 7) },
     });
-  const ledger = await openLedger(
-    await fixture.depsOf(database, {
-      ...{ origin: ORIGIN, clock: () => now, sealing: { key, publicHead }, onStep },
-    }),
-  );
-  opened.push(ledger);
-  return ledger;
+  return fixture.openLedger(database, {
+    ...{ origin: ORIGIN, clock: () => now, sealing: { key, publicHead }, onStep },
+  });
 };
 
 const push = async (ledger: Ledger, count: number): Promise<LedgerRecord[]> => {
@@ -94,11 +80,11 @@ test.each<CommitStep>(['sequenced', 'staged', 'signed', 'published', 'promoted']
     });
     const records = await push(ledger, 300);
     await stopped.promise;
-    await close();
+    await fixture.closeLedgers();
     const again = await open();
     await published(again, 301n);
     expect(await checkTree(again)).toBe(301n);
-    await close();
+    await fixture.closeLedgers();
 
     database = await fixture.openDatabase();
     const after = await open();
@@ -117,7 +103,7 @@ test('a scope that has closed is closed in a rebuilt database too, and the one b
   await published(before, 4n);
   await push(before, 1);
   await published(before, 6n);
-  await close();
+  await fixture.closeLedgers();
 
   database = await fixture.openDatabase();
   const after = await open();

@@ -6,7 +6,7 @@ import { isSealedEntry, type LedgerRecord, parseRecord, verifyDisclosure } from 
 import { hashLeaf, parseOrigin, parsePolicy, parseProofFile, verifyProofFile } from '@dockchains/tlog';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { type Ledger, openLedger } from '../ledger.ts';
+import type { Ledger } from '../ledger.ts';
 import { type LedgerFixture, makeFixture, tagSet } from '../testing/fixture.ts';
 
 const ORIGIN = parseOrigin('acme.example/ledger/private');
@@ -20,7 +20,6 @@ let fixture: LedgerFixture;
 let database: Database;
 let now: Date;
 let replayed: LedgerRecord[];
-const opened: Ledger[] = [];
 
 beforeEach(async () => {
   fixture = await makeFixture();
@@ -28,28 +27,17 @@ beforeEach(async () => {
   [now, replayed] = [new Date('2026-01-01T10:00:00Z'), []];
 });
 
-afterEach(async () => {
-  await close();
-  await fixture.end();
-});
+afterEach(() => fixture.end());
 
-const close = async (): Promise<void> => {
-  await Promise.all(opened.splice(0).map((ledger) => ledger.close()));
-};
-
-const open = async (key = sealingKey): Promise<Ledger> => {
+const open = (key = sealingKey): Promise<Ledger> => {
   const publicHead = () => Promise.resolve({ origin: PUBLIC, size: 7n, root: Buffer.alloc(32, 7) });
-  const ledger = await openLedger(
-    await fixture.depsOf(database, {
-      ...{ origin: ORIGIN, clock: () => now, sealing: { key, publicHead } },
-      replay: (_transaction, record) => {
-        replayed.push(record);
-        return Promise.resolve();
-      },
-    }),
-  );
-  opened.push(ledger);
-  return ledger;
+  return fixture.openLedger(database, {
+    ...{ origin: ORIGIN, clock: () => now, sealing: { key, publicHead } },
+    replay: (_transaction, record) => {
+      replayed.push(record);
+      return Promise.resolve();
+    },
+  });
 };
 
 const push = async (
@@ -209,7 +197,7 @@ describe('a lost database', () => {
     const tags = Array.from({ length: count }, (_, n) => `t${n}`);
     const records = await push(before, tags);
     await published(before, BigInt(count + 1));
-    await close();
+    await fixture.closeLedgers();
 
     database = await fixture.openDatabase();
     const after = await open();
@@ -229,7 +217,7 @@ describe('a lost database', () => {
     const before = await open();
     await push(before, ['one']);
     await published(before, 2n);
-    await close();
+    await fixture.closeLedgers();
 
     database = await fixture.openDatabase();
     const after = await open(generateSealingKey(randomBytes));

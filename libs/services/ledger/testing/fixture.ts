@@ -12,6 +12,7 @@ import { createNoteSigner, parseOrigin } from '@dockchains/tlog';
 
 import { beginLedger } from '../begin.ts';
 import type { LedgerContext, LedgerDeps } from '../context.ts';
+import { type Ledger, openLedger } from '../ledger.ts';
 
 /** The ledger that tests open where they name no other. */
 export const ORIGIN = parseOrigin('acme.example/ledger/public');
@@ -27,6 +28,10 @@ export interface LedgerFixture {
   depsOf(database: Database, changes?: Partial<LedgerDeps>): Promise<LedgerDeps>;
   /** The context of a ledger that has begun, for tests of single steps. */
   contextOf(database: Database, changes?: Partial<LedgerDeps>): Promise<LedgerContext>;
+  /** Opens a ledger, which `end` closes if nothing did before. */
+  openLedger(database: Database, changes?: Partial<LedgerDeps>): Promise<Ledger>;
+  /** Closes all ledgers that are open, as the end of a gateway does. */
+  closeLedgers(): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -34,6 +39,7 @@ export interface LedgerFixture {
 export async function makeFixture(): Promise<LedgerFixture> {
   const folder = await mkdtemp(join(tmpdir(), 'dockchains-ledger-'));
   const closing: (() => Promise<void>)[] = [];
+  const opened: Ledger[] = [];
 
   const depsOf = async (database: Database, changes: Partial<LedgerDeps> = {}): Promise<LedgerDeps> => ({
     database,
@@ -47,6 +53,10 @@ export async function makeFixture(): Promise<LedgerFixture> {
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     ...changes,
   });
+
+  const closeLedgers = async (): Promise<void> => {
+    await Promise.all(opened.splice(0).map((ledger) => ledger.close()));
+  };
 
   return {
     folder,
@@ -65,7 +75,14 @@ export async function makeFixture(): Promise<LedgerFixture> {
       const deps = await depsOf(database, changes);
       return { ...deps, name: 'public', ledgerId: await beginLedger(deps, 'public') };
     },
+    async openLedger(database, changes) {
+      const ledger = await openLedger(await depsOf(database, changes));
+      opened.push(ledger);
+      return ledger;
+    },
+    closeLedgers,
     async end() {
+      await closeLedgers();
       for (const close of closing.splice(0)) await close();
       await rm(folder, { recursive: true });
     },
