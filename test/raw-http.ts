@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type Agent, type IncomingMessage, request } from 'node:http';
 
 /** A request in its final form: the path is sent as it is written, neither normalised nor encoded. */
-export interface RawRequest {
+interface RawRequest {
   readonly method: string;
   readonly path: string;
   /** A bearer token; none is sent without. */
