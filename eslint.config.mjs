@@ -9,7 +9,7 @@ const layers = [
   { sourceTag: 'layer:stores', onlyDependOnLibsWithTags: ['layer:stores', 'layer:formats'] },
   {
     sourceTag: 'layer:services',
-    onlyDependOnLibsWithTags: ['layer:services', 'layer:stores', 'layer:formats'],
+    onlyDependOnLibsWithTags: ['layer:services', 'layer:stores', 'layer:formats', 'layer:client'],
   },
   { sourceTag: 'layer:client', onlyDependOnLibsWithTags: ['layer:formats'] },
   {
@@ -21,17 +21,19 @@ const layers = [
     notDependOnLibsWithTags: ['layer:testing'],
   },
   {
-    sourceTag: 'service:registry',
+    sourceTag: 'service:federation',
     notDependOnLibsWithTags: ['service:graphql'],
   },
-  {
-    sourceTag: 'service:ledger',
-    notDependOnLibsWithTags: ['service:graphql', 'service:registry'],
-  },
-  {
-    sourceTag: 'service:access',
-    notDependOnLibsWithTags: ['service:graphql', 'service:registry', 'service:ledger'],
-  },
+  ...['catalog', 'registry', 'ledger', 'access'].map((service, index, inOrder) => ({
+    sourceTag: `service:${service}`,
+    notDependOnLibsWithTags: [
+      'service:graphql',
+      'service:federation',
+      // Only a federated service reads another organisation's gateway, as that one's users do.
+      'layer:client',
+      ...inOrder.slice(0, index).map((above) => `service:${above}`),
+    ],
+  })),
 ];
 
 // What libs/formats may reach for: no clock, no environment, no I/O. node:crypto and buffers are pure.

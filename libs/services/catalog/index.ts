@@ -1,0 +1,1 @@
+export { CatalogError, type CatalogErrorCode } from './errors.ts';

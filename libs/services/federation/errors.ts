@@ -1,0 +1,13 @@
+/** Why something among organisations was not done. */
+export type FederationErrorCode = 'PEER_UNKNOWN' | 'PEER_UNREACHABLE' | 'PEER_REFUSED';
+
+/** A refusal among organisations; nothing was changed. */
+export class FederationError extends Error {
+  override readonly name = 'FederationError';
+  readonly code: FederationErrorCode;
+
+  constructor(code: FederationErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

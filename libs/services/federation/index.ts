@@ -1,0 +1,1 @@
+export { FederationError, type FederationErrorCode } from './errors.ts';

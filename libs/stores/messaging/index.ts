@@ -1,0 +1,1 @@
+export { MessagingError, type MessagingErrorCode } from './errors.ts';
