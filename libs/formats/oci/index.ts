@@ -16,7 +16,13 @@ export {
   type OciErrorOptions,
   STATUS_OF_CODE,
 } from './errors.ts';
-export { type Manifest, MAX_DESCRIPTORS, MAX_MANIFEST_BYTES, parseManifest } from './manifest.ts';
+export {
+  type Manifest,
+  MAX_DESCRIPTORS,
+  MAX_MANIFEST_BYTES,
+  parseManifest,
+  parseNewManifest,
+} from './manifest.ts';
 export {
   DOCKER_MANIFEST,
   DOCKER_MANIFEST_LIST,

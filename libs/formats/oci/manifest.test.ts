@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 
 import { type Digest, digestOf } from './digest.ts';
 import { OciError } from './errors.ts';
-import { MAX_DESCRIPTORS, MAX_MANIFEST_BYTES, parseManifest } from './manifest.ts';
+import { MAX_DESCRIPTORS, MAX_MANIFEST_BYTES, parseManifest, parseNewManifest } from './manifest.ts';
 import {
   DOCKER_MANIFEST,
   DOCKER_MANIFEST_LIST,
@@ -190,6 +190,27 @@ test.each([
   },
 ])('refuses $name', ({ body, type }) => {
   expect(() => read(body, type)).toThrow(expect.objectContaining({ code: 'MANIFEST_INVALID', status: 400 }));
+});
+
+test.each([
+  { name: 'config', again: JSON.stringify({ ...CONFIG, digest: B }) },
+  { name: 'layers', again: '[]' },
+  { name: 'schemaVersion', again: '2' },
+])('refuses a new manifest with a second member "$name", and reads a stored one', ({ name, again }) => {
+  const bytes = bytesOf(`{"${name}":${again},${JSON.stringify(IMAGE).slice(1)}`);
+  expect(parseManifest(bytes, undefined)).toEqual(read(IMAGE));
+  expect(() => parseNewManifest(bytes, undefined)).toThrow(
+    expect.objectContaining({ code: 'MANIFEST_INVALID', status: 400 }),
+  );
+});
+
+test('takes a new manifest that names each member once, as any other', () => {
+  for (const body of [IMAGE, INDEX, DOCKER, JSON.stringify(IMAGE, null, 3)]) {
+    expect(parseNewManifest(bytesOf(body), undefined)).toEqual(read(body));
+  }
+  expect(() => parseNewManifest(bytesOf('{'), undefined)).toThrow(
+    expect.objectContaining({ code: 'MANIFEST_INVALID' }),
+  );
 });
 
 test('refuses bytes that are not UTF-8', () => {

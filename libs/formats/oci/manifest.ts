@@ -18,6 +18,7 @@ import {
   OCI_IMAGE_INDEX,
   OCI_IMAGE_MANIFEST,
 } from './media-types.ts';
+import { hasRepeatedMember } from './repeated-member.ts';
 
 /** Longest manifest in bytes that is stored; the limit that containerd too keeps. */
 export const MAX_MANIFEST_BYTES = 4_393_216;
@@ -64,23 +65,42 @@ type WireManifest = z.output<typeof manifestSchema>;
  * @throws OciError MANIFEST_INVALID, SIZE_INVALID
  */
 export function parseManifest(bytes: Uint8Array, contentType: string | undefined): Manifest {
-  if (bytes.length > MAX_MANIFEST_BYTES) {
-    throw new OciError('SIZE_INVALID', `The manifest is longer than ${MAX_MANIFEST_BYTES} bytes.`);
-  }
-  const wire = readManifest(bytes);
+  return toManifest(readJson(bytes).value, contentType);
+}
+
+/**
+ * Reads a manifest that is about to be stored, as {@link parseManifest} does, and refuses one that has two members of one name in an
+ * object: which of them counts is up to its reader (RFC 8259 §4), so that it may be one image to us and another to a client.
+ * @throws OciError MANIFEST_INVALID, SIZE_INVALID
+ */
+export function parseNewManifest(bytes: Uint8Array, contentType: string | undefined): Manifest {
+  const { text, value } = readJson(bytes);
+  const manifest = toManifest(value, contentType);
+  if (!hasRepeatedMember(text, value)) return manifest;
+  throw invalid('An object in the manifest has two members of one name: name each once.');
+}
+
+function toManifest(value: unknown, contentType: string | undefined): Manifest {
+  const wire = toWire(value);
   const mediaType = mediaTypeOf(wire, contentType);
   // One document that is an image to one reader and an index to another hides content (image-spec, CVE-2021-41190).
   return manifestKind(mediaType) === 'image' ? toImage(wire, mediaType) : toIndex(wire, mediaType);
 }
 
-function readManifest(bytes: Uint8Array): WireManifest {
-  let json: unknown;
+function readJson(bytes: Uint8Array): { text: string; value: unknown } {
+  if (bytes.length > MAX_MANIFEST_BYTES) {
+    throw new OciError('SIZE_INVALID', `The manifest is longer than ${MAX_MANIFEST_BYTES} bytes.`);
+  }
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return { text, value: JSON.parse(text) };
   } catch (cause) {
     throw new OciError('MANIFEST_INVALID', 'The manifest is not JSON in UTF-8.', { cause });
   }
-  const parsed = manifestSchema.safeParse(json);
+}
+
+function toWire(value: unknown): WireManifest {
+  const parsed = manifestSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const path = issue?.path.map(String).join('.') ?? '';

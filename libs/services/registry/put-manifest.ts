@@ -5,7 +5,7 @@ import {
   digestOf,
   type ManifestReference,
   OciError,
-  parseManifest,
+  parseNewManifest,
   type RepositoryName,
   type Tag,
 } from '@dockchains/oci';
@@ -59,7 +59,7 @@ export async function putManifest(deps: RegistryDeps, request: PutManifest): Pro
   deps.ledgers.of(visibility).requireWritable();
   const bytes = await request.readBytes();
   const digest = digestOfBody(request.reference, bytes);
-  const manifest = parseManifest(bytes, request.contentType);
+  const manifest = parseNewManifest(bytes, request.contentType);
   requireStorable(manifest);
   const requireRights: Push['requireRights'] = (present) => {
     requireTagRights({ ...state, tags: present }, { repository, tags, digest });

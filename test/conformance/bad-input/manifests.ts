@@ -139,6 +139,12 @@ export const MANIFEST_RULES: readonly Rule[] = [
   })),
   {
     ...common,
+    rule: 'a second config, of which readers take the one or the other',
+    section: SECTIONS.json,
+    send: (world) => put(world, `{"config":${JSON.stringify(blob)},${world.image.bytes.toString().slice(1)}`),
+  },
+  {
+    ...common,
     rule: 'a digest that is another’s',
     section: SECTIONS.pushingManifests,
     code: 'DIGEST_INVALID',

@@ -40,6 +40,7 @@ export const SECTIONS = {
   image: 'image-spec 1.1, Image manifest',
   index: 'image-spec 1.1, Image index',
   ranges: 'RFC 9110 §14.2, Range',
+  json: 'RFC 8259 §4, Objects',
   methods: 'RFC 9110 §15.5.6, 405 Method not allowed',
   tokens: 'Docker token authentication',
   oauth: 'RFC 6749 §5.2',
