@@ -12,5 +12,10 @@ export { DISCLOSURE_VERDICT, encodeDisclosure, isDisclosure, verifyDisclosure } 
 export type { Disclosure, VerifiedDisclosure } from './sealed/disclosure.ts';
 export { openRecord, parseOpenedRecord, sealRecord } from './sealed/seal.ts';
 export type { OpenedRecord, SealedRecord } from './sealed/seal.ts';
-export { encodeSealedEntry, isSealedEntry, parseSealedEntry } from './sealed/sealed-entry.ts';
+export {
+  encodeSealedEntry,
+  isSealedEntry,
+  parseSealedEntry,
+  SEALED_BEGINNING,
+} from './sealed/sealed-entry.ts';
 export type { SealedEntry } from './sealed/sealed-entry.ts';

@@ -32,12 +32,12 @@ export const sealedSchema = z.strictObject({
 /** What stands in the ledger of a sealed record (escrow.md, Record). */
 export type SealedEntry = Readonly<z.infer<typeof sealedSchema>>;
 
-// Canonical JSON has "_type" before the other members, so that the first bytes tell.
-const BEGINNING = Buffer.from(`{"_type":"${SEALED_TYPE}",`);
+/** The first bytes of every sealed entry, and of no other: canonical JSON has "_type" before the other members. */
+export const SEALED_BEGINNING: Uint8Array = Buffer.from(`{"_type":"${SEALED_TYPE}",`);
 
 /** Whether an entry is a sealed record's rather than a statement, by its first bytes; it may still be malformed. */
 export function isSealedEntry(entry: Uint8Array): boolean {
-  return BEGINNING.equals(entry.subarray(0, BEGINNING.length));
+  return Buffer.compare(SEALED_BEGINNING, entry.subarray(0, SEALED_BEGINNING.length)) === 0;
 }
 
 /** The entry's bytes: RFC 8785 canonical JSON. */

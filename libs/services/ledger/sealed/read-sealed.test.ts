@@ -217,12 +217,20 @@ describe('entries of a private ledger', () => {
   });
 
   test('without their body are not there', async () => {
-    const lost = tagSet('team/app', 'lost');
-    await insertScope('team/lost', newId(), [lost]);
+    const [lost, kept] = [tagSet('team/lost', 'lost'), tagSet('team/lost', 'kept')];
+    await insertScope('team/lost', newId(), [lost, kept]);
+    ledger.wake();
+    await vi.waitFor(async () => {
+      expect(await ledger.publishedSize()).toBe(12n);
+    });
     await database.query({ name: 'test-lose-body', text: `DELETE FROM sealed_record WHERE record_id = $1` }, [
       lost.recordId,
     ]);
     expect((await ledger.findEntries([lost.recordId], OPERATOR)).size).toBe(0);
+    for (const readable of [OPERATOR, readableOf('^team/lost$')]) {
+      const page = await ledger.readEntries(8n, readable.everything ? 3 : 1, readable);
+      expect(page.map(({ index }) => index)).toEqual(readable.everything ? [8n, 9n, 11n] : [11n]);
+    }
   });
 });
 

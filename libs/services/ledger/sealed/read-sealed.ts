@@ -1,6 +1,6 @@
 import type { Readable } from '@dockchains/access';
 import type { Database, Statement } from '@dockchains/database';
-import { encodeDisclosure, isSealedEntry, openRecord } from '@dockchains/records';
+import { encodeDisclosure, isSealedEntry, openRecord, SEALED_BEGINNING } from '@dockchains/records';
 
 import type { FoundEntry, IndexedEntry, Shown } from '../reads.ts';
 import type { ScopeKeys } from './scope-keys.ts';
@@ -60,9 +60,11 @@ const FIND: Statement = {
 const IN_ORDER = `e.ledger_id = $1 AND e.index >= $2
            AND e.index < (SELECT size FROM published_checkpoint WHERE ledger_id = $1)
          ORDER BY e.index LIMIT $3`;
+// A sealed entry without its body is passed over here and not afterwards, so that a page is full unless it is the last.
 const READ_ALL: Statement = {
   name: 'ledger-read-sealed-entries',
-  text: `SELECT ${COLUMNS} FROM ledger_entry e ${JOINS} WHERE ${IN_ORDER}`,
+  text: `SELECT ${COLUMNS} FROM ledger_entry e ${JOINS}
+         WHERE (c.scope_id IS NOT NULL OR substring(e.entry FROM 1 FOR length($4::bytea)) <> $4) AND ${IN_ORDER}`,
 };
 // Joined from the scopes, so that who may read little of a long ledger is not made to wait for all of it.
 const READ_SOME: Statement = {
@@ -116,7 +118,7 @@ export function createSealedReader({ database, ledgerId, keyOf }: SealedReaderDe
       const { everything, policies, scopes } = readable;
       const rows = await database.query<SealedRow & { index: bigint }>(
         everything ? READ_ALL : READ_SOME,
-        everything ? [ledgerId, start, limit] : [ledgerId, start, limit, policies, scopes],
+        everything ? [ledgerId, start, limit, SEALED_BEGINNING] : [ledgerId, start, limit, policies, scopes],
       );
       return rows.flatMap((row) => {
         const statement = show(row);
