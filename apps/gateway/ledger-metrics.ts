@@ -29,7 +29,10 @@ export function addLedgerMetrics(registry: Registry): LedgerMetrics {
     new Gauge({ name: `dockchains_ledger_${name}`, help, labelNames, registers });
   const size = gauge('entries', 'Entries that have their index.');
   const published = gauge('published_entries', 'Entries under the published checkpoint.');
-  const queued = gauge('queued_records', 'Acknowledged records that wait for their index.');
+  const queued = gauge(
+    'queued_records',
+    'Acknowledged records that wait for their index; never less than there are.',
+  );
   const leading = gauge('leading', '1 while this gateway sequences.');
   const frozen = gauge('frozen', '1 while the ledger refuses writes.');
   const checkpoint = gauge('checkpoint_timestamp_seconds', 'When the checkpoint was published last.');

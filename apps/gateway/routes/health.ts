@@ -47,6 +47,6 @@ async function judge(ledger: Ledger, stuck: Map<string, Stuck>, now: Date): Prom
   else if (stuck.get(name)?.at !== publishedSize) stuck.set(name, { at: publishedSize, since: now });
   const since = stuck.get(name)?.since;
   if (since === undefined || now.getTime() - since.getTime() < LATE_MS) return { status: 'ready' };
-  const reason = `${waiting} records have waited for a checkpoint since ${since.toISOString()}.`;
+  const reason = `Up to ${waiting} records have waited for a checkpoint since ${since.toISOString()}.`;
   return { status: 'degraded', ledger: name, reason };
 }

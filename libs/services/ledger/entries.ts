@@ -28,6 +28,13 @@ interface HeadRow {
   frontier: Buffer;
 }
 
+/**
+ * SQL: how many records the ledger `$1` has in the queue; never less than there are, and more where positions are unused or
+ * another ledger's. Two look-ups in an index, however long the queue is.
+ */
+export const QUEUED_AT_MOST =
+  '(SELECT COALESCE(max(position) - min(position) + 1, 0) FROM ledger_queue WHERE ledger_id = $1)';
+
 const LOCK_HEAD = {
   name: 'ledger-lock-head',
   text: 'SELECT size, root, frontier FROM ledger WHERE id = $1 FOR NO KEY UPDATE',

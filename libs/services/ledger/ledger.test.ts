@@ -143,6 +143,8 @@ describe('the commit protocol', () => {
       await database.prisma.$executeRaw`
         INSERT INTO ledger_queue (position, ledger_id, record_id, entry)
         SELECT 1000 + n * 1000000, id, n::text, '' FROM ledger, generate_series(0, 1) n`;
+      // Between the two, the queue spans a million positions.
+      expect((await second.status()).queued).toBe(1_000_001n);
       await expect
         .poll(() => append(second, 1).catch((error: unknown) => error), { timeout: 20_000, interval: 100 })
         .toMatchObject({ code: 'BUSY' });

@@ -7,6 +7,7 @@ import { LRUCache } from 'lru-cache';
 import { enqueue, prepareEntries, type PreparedEntry, queueParameters } from './append.ts';
 import { beginLedger } from './begin.ts';
 import type { LedgerContext, LedgerDeps } from './context.ts';
+import { QUEUED_AT_MOST } from './entries.ts';
 import { LedgerError } from './errors.ts';
 import { findPublishedHead, type KeptHead } from './heads.ts';
 import {
@@ -29,8 +30,7 @@ const TILE_CACHE_BYTES = 32 * 1024 * 1024;
 
 const READ_STATUS = {
   name: 'ledger-read-status',
-  text: `SELECT l.size, p.size AS published, p.published_at,
-           (SELECT count(*) FROM ledger_queue q WHERE q.ledger_id = l.id) AS queued
+  text: `SELECT l.size, p.size AS published, p.published_at, ${QUEUED_AT_MOST} AS queued
          FROM ledger l JOIN published_checkpoint p ON p.ledger_id = l.id WHERE l.id = $1`,
 };
 
@@ -43,6 +43,7 @@ export interface LedgerStatus {
   readonly size: bigint;
   readonly publishedSize: bigint;
   readonly publishedAt: Date;
+  /** How many records wait for their index; never less than there are. */
   readonly queued: bigint;
 }
 

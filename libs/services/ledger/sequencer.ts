@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Lock } from '@dockchains/database';
 
 import type { Batch, CommitStep, LedgerContext } from './context.ts';
-import { readHead } from './entries.ts';
+import { QUEUED_AT_MOST, readHead } from './entries.ts';
 import { LedgerError } from './errors.ts';
 import { publishHead, signBatch } from './heads.ts';
 import { promoteBatch } from './promote.ts';
@@ -31,7 +31,7 @@ const READ_BATCHES = {
 };
 const READ_BACKLOG = {
   name: 'ledger-read-backlog',
-  text: 'SELECT COALESCE(max(position) - min(position) + 1, 0) AS queued FROM ledger_queue WHERE ledger_id = $1',
+  text: `SELECT ${QUEUED_AT_MOST} AS queued`,
 };
 
 /** What the rest of the gateway needs to know of the sequencer. */
