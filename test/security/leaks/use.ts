@@ -15,6 +15,7 @@ import {
 import { OCI_LAYER_TAR } from '@dockchains/oci';
 import { vi } from 'vitest';
 
+import { outliveLeases } from '../../ageing.ts';
 import { ask } from '../../graphql/session.ts';
 import { type Collector, startCollector } from '../../telemetry/collector.ts';
 import { type Secret, secretText } from './search.ts';
@@ -41,6 +42,13 @@ export interface PrivateUse {
 }
 
 type Call = (method: string, path: string, body?: Buffer, type?: string) => Promise<Response>;
+
+type Collected = {
+  readonly collect: {
+    readonly items: readonly { readonly repository: string; readonly kind: string }[];
+    readonly next: string | null;
+  };
+};
 
 const ALL = ['pull', 'push', 'tag:create', 'tag:move', 'delete'] as const;
 const UNKNOWN = `sha256:${'0'.repeat(64)}`;
@@ -78,6 +86,7 @@ export async function usePrivately(names: PrivateNames): Promise<PrivateUse> {
   );
   await readByGraphql(gateway, owner, repository, names);
   await closeAndUse(gateway, names, images[0]);
+  await collectTwice(gateway, repository);
   const settle = async (): Promise<void> => {
     await vi.waitUntil(async () => {
       const [pending] = await database.query<{ count: bigint }>({
@@ -159,7 +168,9 @@ async function useRepository(
   await must(202, call('PATCH', location, first.bytes));
   await must(204, call('DELETE', location));
   await must(202, call('DELETE', `${root}/manifests/${tags[1]}`));
-  await must(202, call('DELETE', `${root}/manifests/${first.descriptor.digest}`));
+  const untagged = `${root}/manifests/${first.descriptor.digest}`;
+  await must(202, call('DELETE', untagged));
+  await must(201, call('PUT', untagged, first.bytes, first.descriptor.mediaType));
 }
 
 /** Makes a public repository private: its name is known, what is pushed there afterwards is not. */
@@ -187,6 +198,28 @@ async function closeAndUse(
     await must(201, call('POST', `${root}/blobs/uploads/?digest=${descriptor.digest}`, bytes));
   }
   await must(201, call('PUT', `${root}/manifests/${tags[1]}`, image.bytes, image.descriptor.mediaType));
+}
+
+/** Collects what became unneeded and untagged, and then what only that needed. */
+async function collectTwice(gateway: TestGateway, repository: string): Promise<void> {
+  const collected: string[] = [];
+  for (let round = 0; round < 2; round += 1) {
+    await outliveLeases(gateway.databaseUrl);
+    const token = await gateway.token(gateway.operator, 'repository:**:admin');
+    for (let after: string | null = null; ;) {
+      const mutation = `mutation ($after: String) {
+        collect(untagged: true, after: $after) { items { repository kind } next } }`;
+      const { data, codes } = await ask(gateway, mutation, { variables: { after }, token });
+      if (codes.length > 0) throw new Error(`Nothing was collected: ${codes.join()}`);
+      const { items, next } = (data as Collected).collect;
+      collected.push(...items.map((item) => `${item.kind} ${item.repository}`));
+      if (next === null) break;
+      after = next;
+    }
+  }
+  for (const kind of ['MANIFEST', 'CONTENT']) {
+    if (!collected.includes(`${kind} ${repository}`)) throw new Error(`No ${kind} was collected there.`);
+  }
 }
 
 async function readByGraphql(
