@@ -1,5 +1,5 @@
 import { type Access, AccessError, type Credentials } from '@dockchains/access';
-import { encodeScope, OciError, parseScopes } from '@dockchains/oci';
+import { encodeScope, isRepositoryName, keptName, OciError, parseScopes, type Scope } from '@dockchains/oci';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 
@@ -87,7 +87,7 @@ const answer = async (
   }
   const { token, expiresInSeconds, issuedAt, granted } = await access.issueToken(
     credentials,
-    parseScopes(scopes),
+    parseScopes(scopes).map((scope) => keepScope(scope, config.organisation)),
     addressKey(ip),
   );
   return reply.header('cache-control', 'no-store').send({
@@ -98,6 +98,12 @@ const answer = async (
     scope: granted.map(encodeScope).join(' '),
   });
 };
+
+/** Clients make scopes of the names that they were given, which may begin with our organisation (design §5). */
+const keepScope = (scope: Scope, organisation: string): Scope =>
+  scope.type === 'repository' && isRepositoryName(scope.name)
+    ? { ...scope, name: keptName(scope.name, organisation) }
+    : scope;
 
 // RFC 6749 §5.2, which Docker's OAuth 2 specification follows.
 const refuse = (reply: FastifyReply, error: string, description: string): FastifyReply =>

@@ -39,6 +39,7 @@ export {
   OCI_LAYER_TAR,
 } from './media-types.ts';
 export { type ByteRange, type ContentRange, parseContentRange, parseRange } from './range.ts';
+export { findOrganisation, keptName, type QualifiedName, splitOrganisation } from './organisation-name.ts';
 export {
   encodeImageReference,
   type ImageReference,

@@ -332,3 +332,20 @@ test.each<Action>(['push', 'tag:create', 'tag:move'])(
     expect(error.scopes).toEqual([{ type: 'repository', name: 'team/app', actions: ['pull', 'push'] }]);
   },
 );
+
+test.each(ACTIONS.filter((action) => action !== 'pull'))(
+  '%s on another organisation’s repository is refused to whoever signs in, whatever the policies',
+  (action) => {
+    const principal = {
+      id: ID,
+      scopes: [{ type: 'repository', name: '**', actions: ['pull', 'push', 'admin'] }],
+    };
+    const known = facts({ visibility: 'public', policies: may('admin', '**') });
+    const name = 'globex.example/public/app';
+    expect(decide(principal, action, name, known)).toBe('FOREIGN');
+    expect(decide(principal, 'pull', name, known)).toBe('ALLOWED');
+    expect(decide(ANONYMOUS, action, name, known)).toBe('UNAUTHORIZED');
+    expect(refusal('FOREIGN', action, name)).toMatchObject({ code: 'DENIED' });
+    expect(refusal('FOREIGN', action, name).message).toContain('globex.example');
+  },
+);

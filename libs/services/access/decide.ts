@@ -1,3 +1,5 @@
+import { findOrganisation } from '@dockchains/oci';
+
 import { AccessError, type AccessErrorCode } from './errors.ts';
 import { matchesPattern } from './glob.ts';
 import {
@@ -21,9 +23,10 @@ export type Facts = {
   readonly policies: readonly Policy[];
 };
 
-/** The answer to "may this principal do this here?". */
+/** The answer to "may this principal do this here?"; FOREIGN: another organisation's repository is written to at its origin alone. */
 export type Decision =
   | 'ALLOWED'
+  | 'FOREIGN'
   | Extract<
       AccessErrorCode,
       'UNAUTHORIZED' | 'INVALID_TOKEN' | 'INSUFFICIENT_SCOPE' | 'DENIED' | 'NAME_UNKNOWN'
@@ -38,6 +41,7 @@ export function decide(principal: Principal, action: Action, repository: string,
   if (principal.expired === true && action !== 'push') return 'INVALID_TOKEN';
   if (action === 'pull' && facts.visibility === 'public') return 'ALLOWED';
   if (principal.id === undefined) return 'UNAUTHORIZED';
+  if (action !== 'pull' && findOrganisation(repository) !== undefined) return 'FOREIGN';
   const isGranted = facts.policies.some(
     ({ pattern, actions }) => includesAction(actions, action) && matchesPattern(pattern, repository),
   );
@@ -59,7 +63,8 @@ export function isCurrent(
 export function refusal(decision: Exclude<Decision, 'ALLOWED'>, action: Action, name: string): AccessError {
   const needed = scopeActionOf(action);
   const scopes = [{ type: 'repository', name, actions: needed === 'push' ? ['pull', 'push'] : [needed] }];
-  return new AccessError(decision, MESSAGES[decision](action, name), { scopes });
+  const code = decision === 'FOREIGN' ? 'DENIED' : decision;
+  return new AccessError(code, MESSAGES[decision](action, name), { scopes });
 }
 
 const MESSAGES: Readonly<
@@ -71,6 +76,8 @@ const MESSAGES: Readonly<
     `The token does not cover ${action} on "${repository}": ask for one that does.`,
   DENIED: (action, repository) =>
     `You may not ${WORDS[action]} "${repository}": ask an operator for a policy that lets you.`,
+  FOREIGN: (_, repository) =>
+    `"${repository}" is a repository of ${findOrganisation(repository) ?? 'another organisation'}, and this gateway mirrors it: push, tag and delete at that organisation's own gateway.`,
   NAME_UNKNOWN: (_, repository) => `There is no repository "${repository}" that you can read.`,
 };
 

@@ -1,5 +1,5 @@
 import type { Principal } from '@dockchains/access';
-import { OciError } from '@dockchains/oci';
+import { keptName, OciError } from '@dockchains/oci';
 import { isUploadId } from '@dockchains/registry';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
@@ -70,10 +70,11 @@ async function handle(
 ): Promise<FastifyReply> {
   const url = request.raw.url ?? '';
   const mark = url.indexOf('?');
-  const target = parseV2Path(mark < 0 ? url : url.slice(0, mark));
-  if (target === undefined) {
+  const parsed = parseV2Path(mark < 0 ? url : url.slice(0, mark));
+  if (parsed === undefined) {
     throw new OciError('NAME_UNKNOWN', 'The registry has no such path.');
   }
+  const target = keep(parsed, deps.config.organisation);
   request.routeName = `/v2 ${target.kind}`;
   const handler = findHandler(target, request.method);
   if (handler === undefined) {
@@ -85,6 +86,12 @@ async function handle(
   if (namespace !== undefined) void reply.header('oci-namespace', namespace);
   const principal = await authenticate(deps, target, request.headers.authorization);
   return handler(deps, { target, principal, query, request, reply });
+}
+
+/** Our own repositories may be asked for with our organisation before their names (design §5). */
+function keep(target: V2Target, organisation: string): V2Target {
+  if (!('repository' in target) || target.repository === undefined) return target;
+  return { ...target, repository: keptName(target.repository, organisation) };
 }
 
 function findHandler<Kind extends V2Kind>(

@@ -1,5 +1,6 @@
-import { type DigestAlgorithm, isDigestAlgorithm, OciError, parseDigest } from '@dockchains/oci';
+import { type DigestAlgorithm, isDigestAlgorithm, keptName, OciError, parseDigest } from '@dockchains/oci';
 
+import type { GatewayDeps } from '../../deps.ts';
 import { findRepositoryName } from '../../v2-path.ts';
 import type { Exchange, Handler } from './exchange.ts';
 import { uploadHeaders } from './upload-headers.ts';
@@ -8,11 +9,11 @@ import { uploadHeaders } from './upload-headers.ts';
  * `POST /v2/<name>/blobs/uploads/`: begins an upload, or takes a whole blob (`?digest=`), or links another repository's
  * (`?mount=`, falling back to an upload; distribution-spec, Pushing blobs).
  */
-export const startUpload: Handler<'uploads'> = async ({ registry }, exchange) => {
+export const startUpload: Handler<'uploads'> = async ({ registry, config }, exchange) => {
   const { principal, target, query, request, reply } = exchange;
   const { repository } = target;
   const mount = query.get('mount');
-  if (mount !== null && (await mountBlob(registry, exchange, mount))) return reply;
+  if (mount !== null && (await mountBlob({ registry, config }, exchange, mount))) return reply;
 
   const closing = query.get('digest');
   if (closing === null) {
@@ -33,7 +34,7 @@ export function blobHeaders(repository: string, digest: string): Record<string, 
 }
 
 async function mountBlob(
-  registry: Parameters<Handler<'uploads'>>[0]['registry'],
+  { registry, config }: Pick<GatewayDeps, 'registry' | 'config'>,
   { principal, target, query, reply }: Exchange<'uploads'>,
   mount: string,
 ): Promise<boolean> {
@@ -42,7 +43,7 @@ async function mountBlob(
   const from = findRepositoryName(query.get('from'));
   // A name that no repository of ours has, such as one of another registry: the client uploads then.
   if (from === undefined && query.get('from') !== null) return false;
-  const source = from === undefined ? {} : { from };
+  const source = from === undefined ? {} : { from: keptName(from, config.organisation) };
   if (!(await registry.mountBlob({ principal, repository, digest, ...source }))) return false;
   void reply.code(201).headers(blobHeaders(repository, digest)).send();
   return true;
