@@ -1,1 +1,2 @@
+export type { CertifiedRole, Descriptor, FormerKey } from './descriptor.ts';
 export { IdentityError, type IdentityErrorCode } from './errors.ts';

@@ -1,3 +1,4 @@
 export { hasInception, KeyError, openKey, writeInception } from './key-files.ts';
 export type { KeyErrorCode, KeyRole } from './key-files.ts';
+export { type NatsKey, openNatsKey } from './nats-key.ts';
 export { openSealingKey } from './sealing-key.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Origin } from '@dockchains/tlog';
 
 /** The roles that have a key. One key per role, never shared: a signature must not be usable as another's. */
-export type KeyRole = 'log-public' | 'log-private' | 'token' | 'receipt';
+export type KeyRole = 'log-public' | 'log-private' | 'token' | 'receipt' | 'witness' | 'mirror' | 'message';
 
 /** Why the keys folder can't be used. */
 export type KeyErrorCode = 'KEY_MISSING' | 'BAD_KEY' | 'BAD_MODE';
