@@ -10,7 +10,8 @@ const IMMUTABLE = 'public, max-age=31536000, immutable';
 
 /**
  * `/log/<ledger>/…`: checkpoint, tiles and entry bundles (C2SP tlog-tiles). Of the private ledger everybody may have the
- * checkpoint, which peers witness; its tiles are for operators, and not there for anybody else (design §4).
+ * checkpoint, which peers witness; its tiles are for operators, and not there for anybody else (design §4). `signed` of the
+ * public ledger is its newest note, which waits for cosignatures: mirrors hold what it covers before it is published.
  */
 export function registerLog(
   server: FastifyInstance,
@@ -20,8 +21,8 @@ export function registerLog(
     const { name, '*': path } = request.params;
     const ledger = ledgers.all.find((one) => one.name === name);
     if (ledger === undefined || path.length > MAX_PATH_CHARACTERS) return notFound(reply);
-    if (path === 'checkpoint') {
-      const note = await ledger.publishedCheckpoint();
+    if (path === 'checkpoint' || (path === 'signed' && ledger.name === 'public')) {
+      const note = path === 'signed' ? await ledger.signedCheckpoint() : await ledger.publishedCheckpoint();
       return reply
         .header('content-type', 'text/plain; charset=utf-8')
         .header('cache-control', 'no-cache')

@@ -1,5 +1,6 @@
 export type { PreparedEntry } from './append.ts';
 export type { Batch, CommitStep, LedgerDeps, LedgerLog } from './context.ts';
+export type { EntrySource, SourcedEntry } from './entry-source.ts';
 export { LedgerError } from './errors.ts';
 export type { LedgerErrorCode } from './errors.ts';
 export type { KeptHead } from './heads.ts';

@@ -154,3 +154,42 @@ describe('the commit protocol', () => {
     }
   });
 });
+
+describe('a source of entries', () => {
+  test('gives published entries alone, and says when there are more', async () => {
+    const publishing = Promise.withResolvers<undefined>();
+    const signed = Promise.withResolvers<undefined>();
+    const ledger = await open(async (step) => {
+      if (step !== 'signed') return;
+      signed.resolve(undefined);
+      await publishing.promise;
+    });
+    const source = ledger.source('acme.example');
+    const heard = Promise.withResolvers<undefined>();
+    source.subscribe(() => {
+      heard.resolve(undefined);
+    });
+    await append(ledger, 3);
+    await signed.promise;
+    expect(await source.read(0n, 10)).toEqual([]);
+    expect(await source.publishedSize()).toBe(0n);
+    expect(await ledger.readBundle({ index: 0n, width: 3 })).toBeDefined();
+    expect(await ledger.readTile({ level: 0, index: 0n, width: 4 })).toBeUndefined();
+    expect((await ledger.signedCheckpoint()).split('\n')[1]).toBe('3');
+    publishing.resolve(undefined);
+    await heard.promise;
+    expect((await source.read(1n, 10)).map(({ index }) => index)).toEqual([1n, 2n]);
+    expect(await source.publishedSize()).toBe(3n);
+  });
+
+  test('calls nobody who has left', async () => {
+    const ledger = await open();
+    const source = ledger.source('acme.example');
+    const left = source.subscribe(() => {
+      throw new Error('called');
+    });
+    left();
+    await append(ledger, 1);
+    await published(ledger, 1n);
+  });
+});

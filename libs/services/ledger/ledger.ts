@@ -6,7 +6,8 @@ import { LRUCache } from 'lru-cache';
 
 import { enqueue, prepareEntries, type PreparedEntry, queueParameters } from './append.ts';
 import { beginLedger } from './begin.ts';
-import type { LedgerContext, LedgerDeps } from './context.ts';
+import { type LedgerContext, type LedgerDeps, signedKey } from './context.ts';
+import { type EntrySource, openListeners } from './entry-source.ts';
 import { QUEUED_AT_MOST } from './entries.ts';
 import { LedgerError } from './errors.ts';
 import { findPublishedHead, type KeptHead } from './heads.ts';
@@ -77,10 +78,14 @@ export interface Ledger {
   wake(): void;
   /** The signed note that everybody may see. */
   publishedCheckpoint(): Promise<string>;
+  /** The newest note that was signed, published or not: whoever cosigns needs it before it is. */
+  signedCheckpoint(): Promise<string>;
   publishedSize(): Promise<bigint>;
   publishedHead(): Promise<KeptHead>;
   readTile(tile: TileId): Promise<Uint8Array | undefined>;
   readBundle(bundle: { index: bigint; width: number }): Promise<Uint8Array | undefined>;
+  /** The published entries as they stand in the log, sealed ones as they are: for a log that everybody may read. */
+  source(organisation: string): EntrySource;
   /** For those whose right to it was asked for already; a sealed entry comes as it is. */
   findEntry(recordId: string): Promise<FoundEntry | undefined>;
   /** Ends the open scope of a repository, in the caller's transaction: nothing more is sealed under it. */
@@ -107,8 +112,16 @@ export interface Ledger {
  * commit protocol until closed.
  * @throws LedgerError FROZEN if the keys, the database and the tile store do not belong together
  */
-export async function openLedger(deps: LedgerDeps): Promise<Ledger> {
-  const name = deps.origin.slice(deps.origin.lastIndexOf('/') + 1);
+export async function openLedger(given: LedgerDeps): Promise<Ledger> {
+  const name = given.origin.slice(given.origin.lastIndexOf('/') + 1);
+  const publications = openListeners();
+  const deps: LedgerDeps = {
+    ...given,
+    async onStep(step, batch) {
+      if (step === 'published') publications.notify();
+      await given.onStep?.(step, batch);
+    },
+  };
   const context = openContext(deps, name, await beginLedger(deps, name));
   const cache: TileCache = new LRUCache({
     maxSize: TILE_CACHE_BYTES,
@@ -149,10 +162,18 @@ export async function openLedger(deps: LedgerDeps): Promise<Ledger> {
     },
 
     publishedCheckpoint: async () => (await published()).note,
+    // Out of the tile store, where each note goes before anybody may see it.
+    signedCheckpoint: async () =>
+      (await deps.tiles.get(signedKey(name)))?.toString('utf8') ?? (await published()).note,
     publishedSize: async () => (await published()).size,
     publishedHead: published,
     readTile: (tile) => readTile(context, cache, tile),
     readBundle: (bundle) => readBundle(context, cache, bundle),
+    source: (organisation) => ({
+      ...{ origin: deps.origin, organisation, subscribe: publications.subscribe },
+      publishedSize: async () => (await published()).size,
+      read: (start, limit) => readEntries(context, start, limit),
+    }),
     findEntry: async (recordId) => (await findEntries(context, [recordId])).get(recordId),
     endScope: (transaction, repository) => endScope(transaction, repository, deps.clock()),
     findEntries: (recordIds, readable) => reader.findEntries(recordIds, readable),

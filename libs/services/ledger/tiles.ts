@@ -2,7 +2,7 @@ import { entriesPath, encodeBundle, tilePath, TILE_WIDTH, type TileId } from '@d
 import type { LRUCache } from 'lru-cache';
 
 import { keyOf, type LedgerContext } from './context.ts';
-import { findPublishedHead } from './heads.ts';
+import { findSignedHead } from './heads.ts';
 
 const WIDTH = BigInt(TILE_WIDTH);
 
@@ -37,7 +37,10 @@ export async function readCommittedTile(
   return Buffer.concat(rows.map((row) => row.hash));
 }
 
-/** A hash tile of the published tree (C2SP tlog-tiles); undefined if the tree does not reach so far. */
+/**
+ * A hash tile of the signed tree (C2SP tlog-tiles); undefined if the tree does not reach so far. What is signed is final, and
+ * mirrors must have it before it is published.
+ */
 export async function readTile(
   context: LedgerContext,
   cache: TileCache,
@@ -48,11 +51,11 @@ export async function readTile(
     if (promoted !== undefined) return promoted;
   }
   const leavesBelow = (tile.index * WIDTH + BigInt(tile.width)) * WIDTH ** BigInt(tile.level);
-  if (!(await isPublished(context, leavesBelow))) return undefined;
+  if (!(await isSigned(context, leavesBelow))) return undefined;
   return readCommittedTile(context, tile);
 }
 
-/** An entry bundle of the published log; undefined if the log does not reach so far. */
+/** An entry bundle of the signed log; undefined if the log does not reach so far. */
 export async function readBundle(
   context: LedgerContext,
   cache: TileCache,
@@ -64,7 +67,7 @@ export async function readBundle(
   }
   const from = index * WIDTH;
   const to = from + BigInt(width);
-  if (!(await isPublished(context, to))) return undefined;
+  if (!(await isSigned(context, to))) return undefined;
   const rows = await context.database.query<{ entry: Buffer }>(READ_BUNDLE, [context.ledgerId, from, to]);
   return Buffer.from(encodeBundle(rows.map((row) => row.entry)));
 }
@@ -81,7 +84,7 @@ const readPromoted = async (
   return bytes;
 };
 
-const isPublished = async ({ database, ledgerId }: LedgerContext, size: bigint): Promise<boolean> => {
-  const head = await findPublishedHead(database, ledgerId);
+const isSigned = async ({ database, ledgerId }: LedgerContext, size: bigint): Promise<boolean> => {
+  const head = await findSignedHead(database, ledgerId);
   return head !== undefined && size <= head.size;
 };
