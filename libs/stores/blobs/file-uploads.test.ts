@@ -74,6 +74,18 @@ test('cuts off what a crash has left behind the offset', async () => {
   expect(await store.commitUpload(ID, digestOf(Buffer.from('abc')))).toEqual({ size: 3 });
 });
 
+test('makes a blob of long chunks that end anywhere', async () => {
+  const bytes = randomBytes((5 << 20) + 77);
+  let offset = 0;
+  for (const end of [4096, (1 << 20) + 1, 3 << 20, bytes.length]) {
+    await store.appendUpload(ID, offset, from(bytes.subarray(offset, end)));
+    offset = end;
+  }
+  const digest = digestOf(bytes);
+  expect(await store.commitUpload(ID, digest)).toEqual({ size: bytes.length });
+  expect((await store.read(digest, bytes.length)).equals(bytes)).toBe(true);
+});
+
 test('writes again from an earlier offset', async () => {
   await store.appendUpload(ID, 0, from('abcdef'));
   await store.appendUpload(ID, 3, from('x'));
@@ -143,7 +155,7 @@ test('stops waiting for a sender that has gone silent', async () => {
 
 test('refuses more than the limit, gives the space back and leaves the sender open', async () => {
   await store.appendUpload(ID, 0, from('abc'));
-  const source = from('defg', 'hij');
+  const source = from('defg', 'hij', 'and more');
   await expect(store.appendUpload(ID, 3, source, { maxBytes: 6 })).rejects.toMatchObject({
     code: 'TOO_LARGE',
   });

@@ -9,6 +9,7 @@ import { type Digest, digestAlgorithm, type DigestAlgorithm, digestHex } from '@
 import type { AppendOptions, ByteSource, UploadInfo } from './blob-store.ts';
 import { type DurableFolder, syncFolder } from './durable.ts';
 import { BlobStoreError, hasErrno } from './errors.ts';
+import { PieceFile } from './piece-file.ts';
 import { PIECE_BYTES } from './pieces.ts';
 import { writeStream, type Written } from './write-stream.ts';
 
@@ -142,7 +143,12 @@ export class FileUploads {
     // Taken out while it is not known to match the file.
     this.#running.delete(id);
     try {
-      const written = await writeStream({ file, offset, hash: usable?.hash }, source, options);
+      const pieces = new PieceFile(this.#path(id), file);
+      const written = await writeStream(
+        { file: pieces, offset, hash: usable?.hash },
+        source,
+        options,
+      ).finally(() => pieces.close());
       // An empty source, as of a PUT that only closes, costs no flush of the disk.
       if (written.received > 0 || cut) await file.datasync();
       if (usable !== undefined) {

@@ -10,11 +10,16 @@ const spare: ArrayBufferLike[] = [];
 
 /** Gives a buffer of {@link PIECE_BYTES} with anything in it. */
 export function takePiece(): Buffer {
-  const memory = spare.pop();
-  return memory === undefined ? Buffer.allocUnsafeSlow(PIECE_BYTES) : Buffer.from(memory);
+  const memory = spare.pop() ?? allocate();
+  return Buffer.from(memory, 0, PIECE_BYTES);
 }
 
 /** Gives back a piece, or a part of one, that nobody holds any more: it will be written over. */
 export function recyclePiece({ buffer }: Buffer): void {
   if (spare.length < MAX_SPARE) spare.push(buffer);
+}
+
+/** One that could grow is mapped rather than allocated, and so begins where a page of memory does: as unbuffered writes need it. */
+function allocate(): ArrayBufferLike {
+  return new ArrayBuffer(PIECE_BYTES, { maxByteLength: PIECE_BYTES });
 }

@@ -1,23 +1,20 @@
 import type { Hash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
-import { addAbortSignal, Readable } from 'node:stream';
 
 import type { AppendOptions, ByteSource } from './blob-store.ts';
-import { writeFully } from './durable.ts';
+import { drainSource } from './drain-source.ts';
 import { BlobStoreError } from './errors.ts';
+import type { PieceFile } from './piece-file.ts';
 import { PIECE_BYTES, recyclePiece, takePiece } from './pieces.ts';
 import { countReceived } from './young-garbage.ts';
 
-// So many full pieces may be on their way to the disk. Side by side, since each goes in many short writes.
+// So many full pieces may be on their way to the disk.
 const MAX_PENDING = 3;
-// Synced each time that so much more is written, so that little is left for the end.
-const SYNC_BYTES = 8 << 20;
 
 /** What a source gave: bytes written, and why it ended if not by itself. */
 export type Written = { received: number; failure?: unknown };
 
 /** The file that a source is written into from `offset` on, and the hash that the written bytes are added to. */
-export type WriteTarget = { file: FileHandle; offset: number; hash: Hash | undefined };
+export type WriteTarget = { file: PieceFile; offset: number; hash: Hash | undefined };
 
 /**
  * Writes a source into a file. Its chunks are gathered in pieces of 1 MiB, which are written while they are hashed and the next is filled: four are in
@@ -30,87 +27,61 @@ export async function writeStream(
   { maxBytes = Infinity, signal }: AppendOptions,
 ): Promise<Written> {
   const pending: Promise<void>[] = [];
-  let syncing = Promise.resolve();
-  let unsynced = 0;
   let piece: Buffer | undefined;
   let filled = 0;
   let received = 0;
+  // The first piece ends where the file's next whole piece begins.
+  let room = PIECE_BYTES - (offset % PIECE_BYTES);
   const write = async (bytes: Buffer, position: number): Promise<void> => {
     try {
-      await writeFully(file, bytes, position);
+      await file.write(bytes, position);
     } finally {
       recyclePiece(bytes);
     }
-    unsynced += bytes.length;
-    if (unsynced < SYNC_BYTES) return;
-    unsynced = 0;
-    syncing = syncing.then(() => file.datasync());
-    syncing.catch(() => undefined); // it is awaited at the end
   };
-  const flush = async (): Promise<void> => {
-    if (piece === undefined) return;
+  const flush = (): Promise<void> | undefined => {
+    if (piece === undefined) return undefined;
     const bytes = piece.subarray(0, filled);
     piece = undefined;
+    room = PIECE_BYTES;
     const writing = write(bytes, offset + received - filled);
     writing.catch(() => undefined); // it is awaited by a later flush or the end
     pending.push(writing);
     hash?.update(bytes);
-    if (pending.length >= MAX_PENDING) await pending.shift();
+    return pending.length >= MAX_PENDING ? pending.shift() : undefined;
   };
-  const take = async (chunk: Buffer): Promise<void> => {
+  const take = (chunk: Buffer): Promise<void> | undefined => {
     if (received + chunk.length > maxBytes) {
       throw new BlobStoreError(
         'TOO_LARGE',
         `The upload would be longer than the ${maxBytes} bytes left to it.`,
       );
     }
+    let full: Promise<void> | undefined;
     for (let from = 0; from < chunk.length;) {
       if (piece === undefined) [piece, filled] = [takePiece(), 0];
-      const copied = chunk.copy(piece, filled, from);
+      const copied = chunk.copy(piece, filled, from, from + room - filled);
       from += copied;
       filled += copied;
       received += copied;
-      if (filled === PIECE_BYTES) await flush();
+      if (filled === room) full = joined(full, flush());
     }
     countReceived(chunk.length);
+    return full;
   };
 
   try {
-    const ended = await forEachChunk(source, signal, take);
+    const ended = await drainSource(source, signal, take);
     await flush();
     await Promise.all(pending);
-    await syncing;
     return { received, ...ended };
   } finally {
-    // The caller may cut or close the file next.
-    await Promise.allSettled(pending);
-    await syncing.catch(() => undefined);
+    await Promise.allSettled(pending); // the caller may cut or close the file next
   }
 }
 
-/** Feeds the chunks of a source; a failing source is reported, a failing `take` throws and leaves a stream open, so that a request can still be answered. */
-async function forEachChunk(
-  source: ByteSource,
-  signal: AbortSignal | undefined,
-  take: (chunk: Buffer) => Promise<void>,
-): Promise<{ failure?: unknown }> {
-  const stream = source instanceof Readable ? source : Readable.from(source);
-  if (signal !== undefined) addAbortSignal(signal, stream);
-  const chunks: AsyncIterator<unknown> = stream.iterator({ destroyOnReturn: false });
-  try {
-    for (;;) {
-      let next: IteratorResult<unknown>;
-      try {
-        next = await chunks.next();
-      } catch (failure) {
-        return { failure };
-      }
-      if (next.done === true) return {};
-      if (!Buffer.isBuffer(next.value))
-        throw new BlobStoreError('IO', 'The source gave something that is no buffer.');
-      await take(next.value);
-    }
-  } finally {
-    if (stream !== source) stream.destroy();
-  }
+/** Waits for both. */
+function joined(one: Promise<void> | undefined, other: Promise<void> | undefined): Promise<void> | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return Promise.all([one, other]).then(() => undefined);
 }
