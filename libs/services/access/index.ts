@@ -16,6 +16,6 @@ export {
   keyOfRule,
 } from './immutable-tags.ts';
 export type { Namespaces, NamespaceRule, Visibility } from './namespaces.ts';
-export { type Action, isAction, type Policy, type Principal } from './principal.ts';
+export { type Action, ANONYMOUS, isAction, type Policy, type Principal } from './principal.ts';
 export type { NewRobot, Robots, RobotSecret } from './robots.ts';
 export { createRateLimiter, type Rate, type RateLimiter, tooMany } from './rate-limiter.ts';

@@ -4,6 +4,7 @@ import type { Digest, RepositoryName } from '@dockchains/oci';
 import type { RegistryDeps } from './deps.ts';
 import { DEFAULT_LEASE_SECONDS, leaseUntil } from './lease.ts';
 import { newRecordId } from './record-id.ts';
+import { IS_MIRROR } from './readable.ts';
 import type { Visibility } from './repositories.ts';
 import { retryConflicts } from './transact.ts';
 
@@ -35,7 +36,7 @@ const SCAN: Statement = {
          SELECT s.repository_id AS "repositoryId", s.digest, s.size, r.name AS repository, r.visibility,
            EXISTS (SELECT FROM manifest_reference f
                    WHERE f.repository_id = s.repository_id AND f.digest = s.digest) AS held,
-           s.published_at <= $3
+           NOT ${IS_MIRROR} AND s.published_at <= $3
              AND NOT EXISTS (SELECT FROM blob_lease l
                              WHERE l.repository_id = s.repository_id AND l.digest = s.digest AND l.until > $4)
              AND NOT EXISTS (SELECT FROM list_holders(s.repository_id, s.digest) AS h

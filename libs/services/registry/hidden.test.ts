@@ -149,7 +149,7 @@ const WRITES: Readonly<Record<string, Ask>> = {
 // Scans, which are tested below; what the gateway does by itself; what is for operators, and about no repository.
 const OTHERS = [
   ...['findByDigest', 'listRepositories', 'findUploadOwner', 'sweepUploads', 'backfillReferences'],
-  ...['collect', 'runCollection'],
+  ...['collect', 'runCollection', 'mirrors'],
 ];
 
 /** What the caller gets to know, and what the database was asked for it. */

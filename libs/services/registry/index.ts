@@ -3,6 +3,9 @@ export type { CollectedItem, CollectionRun, CollectionStep } from './collect.ts'
 export type { RegistryOptions } from './deps.ts';
 export type { ResolvedManifest } from './find-by-digest.ts';
 export type { RepositorySummary } from './list-repositories.ts';
+export type { BlobRequest, StoredBlob } from './get-blob.ts';
+export type { ManifestRequest, StoredManifest } from './get-manifest.ts';
+export type { FetchedManifest, Mirrors } from './mirrors.ts';
 export type { TagEvent } from './list-tag-history.ts';
 export type { TagSummary } from './list-tags.ts';
 export type { Page } from './page.ts';

@@ -5,7 +5,7 @@ import type { RegistryDeps } from './deps.ts';
 import type { BlobRequest } from './get-blob.ts';
 import { leaseUntil } from './lease.ts';
 import { IS_READABLE } from './readable.ts';
-import { ensureRepository, getVisibility } from './repositories.ts';
+import { ensureRepository, getVisibility, type Visibility } from './repositories.ts';
 import { transact } from './transact.ts';
 
 /** Which blob is wanted in `repository`, and where it is said to lie; without `from` anywhere that the caller may pull. */
@@ -41,11 +41,21 @@ const LINK: Statement = {
  * @throws OciError DENIED; AccessError; LedgerError FROZEN
  */
 export async function mountBlob(deps: RegistryDeps, request: MountRequest): Promise<boolean> {
-  const { principal, repository, digest } = request;
+  const { principal, repository } = request;
   await deps.access.require(principal, 'push', repository);
   deps.ledger.requireWritable();
-  for (const source of await listSources(deps, request)) {
-    const visibility = await getVisibility(deps, repository);
+  const sources = await listSources(deps, request);
+  if (sources.length === 0) return false;
+  return linkBlob(deps, request, { sources, visibility: await getVisibility(deps, repository) });
+}
+
+/** Links a blob that one of the sources still has; false if none has. */
+export async function linkBlob(
+  deps: RegistryDeps,
+  { repository, digest }: Pick<BlobRequest, 'repository' | 'digest'>,
+  { sources, visibility }: { readonly sources: readonly RepositoryName[]; readonly visibility: Visibility },
+): Promise<boolean> {
+  for (const source of sources) {
     const linked = await transact(deps.database, async (transaction) => {
       const locked = await transaction.query(LOCK_SOURCE, [source, digest]);
       if (locked.length === 0) return false;
@@ -58,8 +68,8 @@ export async function mountBlob(deps: RegistryDeps, request: MountRequest): Prom
   return false;
 }
 
-/** Gives the repositories that the caller may pull: what is hidden costs no statement more than what is not there. */
-async function listSources(
+/** Gives the repositories to link from that the caller may pull: what is hidden costs no statement more than what is not there. */
+export async function listSources(
   { access, database }: RegistryDeps,
   { principal, from, digest }: MountRequest,
 ): Promise<readonly RepositoryName[]> {

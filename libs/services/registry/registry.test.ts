@@ -62,10 +62,11 @@ describe('uploads', () => {
     });
     expect(await registry.sweepUploads()).toBe(0);
 
-    fixture.now = new Date(now.getTime() + DAY_MS + 1000);
+    // The file's time is the disk's, up to a minute after the clock of the test was set.
+    fixture.now = new Date(now.getTime() + DAY_MS + 60_000);
     expect(await registry.sweepUploads()).toBe(1);
     expect((await blobs.listUploads()).map((upload) => upload.id)).toEqual([id]);
-    fixture.now = new Date(now.getTime() + 2 * DAY_MS + 1000);
+    fixture.now = new Date(now.getTime() + 2 * DAY_MS + 120_000);
     await expect(registry.getUpload({ principal, repository: REPOSITORY, id })).rejects.toMatchObject({
       code: 'BLOB_UPLOAD_UNKNOWN',
     });

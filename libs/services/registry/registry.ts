@@ -32,6 +32,7 @@ import { listTagNames, openTagNamesLookup } from './list-tag-names.ts';
 import { type ListTagHistory, listTagHistory, type TagEvent } from './list-tag-history.ts';
 import { type ListTags, listTags, type TagSummary } from './list-tags.ts';
 import { openManifestBytes } from './manifest-bytes.ts';
+import { type Mirrors, openMirrors } from './mirrors.ts';
 import { mountBlob, type MountRequest } from './mount-blob.ts';
 import type { Page } from './page.ts';
 import { openPushLookup } from './push-state.ts';
@@ -76,6 +77,7 @@ export interface Registry {
     target: { repository: RepositoryName; reference: ManifestReference },
   ): Promise<ResolvedManifest>;
   findByDigest(request: FindByDigest): Promise<Page<ResolvedManifest>>;
+  readonly mirrors: Mirrors;
 }
 
 /** Makes the registry. It holds no state that another gateway of the organisation would need. */
@@ -116,5 +118,6 @@ export function createRegistry(options: RegistryOptions): Registry {
     listReferrers: (request) => listReferrers(deps, request),
     resolveReference: (principal, target) => resolveReference(deps, principal, target),
     findByDigest: (request) => findByDigest(deps, request),
+    mirrors: openMirrors(deps),
   };
 }

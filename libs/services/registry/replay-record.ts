@@ -11,12 +11,11 @@ import {
 } from '@dockchains/oci';
 import { isManifestRecord, type LedgerRecord, type ManifestRecord } from '@dockchains/records';
 
-import { leaseDeleted, leaseReplayed } from './replay-leases.ts';
+import { applyRecord, type PublishingRecord } from './apply-record.ts';
+import { leaseReplayed } from './replay-leases.ts';
 import { findQueued } from './replay-queue.ts';
 import { ensureRepository, type Visibility } from './repositories.ts';
-import { setTag } from './set-tag.ts';
 import { storeManifest } from './store-manifest.ts';
-import { addTagEvent } from './tag-events.ts';
 
 /** Applies a record that a recovery found to manifests and tags, in the recovery's transaction. */
 export type ReplayRecord = (transaction: Transaction, record: LedgerRecord) => Promise<void>;
@@ -32,28 +31,11 @@ const LINK: Statement = {
   text: `WITH stored AS (INSERT INTO blob (digest, size) VALUES ($2, $3) ON CONFLICT (digest) DO NOTHING)
          INSERT INTO repository_blob (repository_id, digest) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
 };
-const FIND_MANIFEST: Statement = {
-  name: 'registry_replay_find_manifest',
-  text: 'SELECT FROM manifest WHERE repository_id = $1 AND digest = $2',
-};
-const DELETE_TAG: Statement = {
-  name: 'registry_replay_delete_tag',
-  text: 'DELETE FROM tag WHERE repository_id = $1 AND name = $2',
-};
 // Records of the public ledger say that the repository was public then; it is private from its withdrawal on.
 const SET_VISIBILITY: Statement = {
   name: 'registry_replay_set_visibility',
   text: 'UPDATE repository SET visibility = $2 WHERE id = $1 AND visibility <> $2',
 };
-const DELETE_MANIFEST_TAGS: Statement = {
-  name: 'registry_replay_delete_manifest_tags',
-  text: 'DELETE FROM tag WHERE repository_id = $1 AND digest = $2',
-};
-const DELETE_MANIFEST: Statement = {
-  name: 'registry_replay_delete_manifest',
-  text: 'DELETE FROM manifest WHERE repository_id = $1 AND digest = $2',
-};
-
 /**
  * Opens the replay of the ledger of a visibility, over a blob store. Records come in ledger order; a second replay changes nothing. A manifest whose
  * bytes are not in the store stays absent, and so do tags that name it: the record alone can't bring it back.
@@ -78,55 +60,19 @@ export function openReplay(blobs: BlobStore, visibility: Visibility): ReplayReco
 }
 
 async function replayManifest(blobs: BlobStore, place: Place, record: ManifestRecord): Promise<void> {
-  const { transaction, repositoryId } = place;
-  const { digest, recordId } = record;
-  const at = new Date(record.time);
   const tag = 'tag' in record ? parseTag(record.tag) : undefined;
-  const queued = await findQueued(transaction, { ...place, tag, digest });
-  switch (record.kind) {
-    case 'manifest-published':
-      if (!queued.manifest) await restoreManifest(blobs, place, record);
-      return;
-    case 'tag-set': {
-      const name = parseTag(record.tag);
-      const { mediaType, size } = record;
-      await addTagEvent(transaction, {
-        ...{ repositoryId, tag: name, deleted: false, digest, mediaType, size, recordId, at },
-      });
-      if (queued.tag) return;
-      const isThere = queued.manifest
-        ? await hasManifest(place, digest)
-        : await restoreManifest(blobs, place, record);
-      if (isThere) await setTag(transaction, { repositoryId, name, digest, recordId, at });
-      return;
-    }
-    case 'tag-deleted':
-      await addTagEvent(transaction, {
-        ...{ repositoryId, tag: record.tag, deleted: true, digest, recordId, at },
-      });
-      if (!queued.tag) await transaction.query(DELETE_TAG, [repositoryId, record.tag]);
-      return;
-    case 'manifest-deleted':
-      if (queued.manifest) return;
-      await leaseDeleted(transaction, repositoryId, digest);
-      await transaction.query(DELETE_MANIFEST_TAGS, [repositoryId, digest]);
-      await transaction.query(DELETE_MANIFEST, [repositoryId, digest]);
-      return;
-    case 'referrer-attached':
-      // The manifest's own row holds its subject.
-      return;
-  }
-}
-
-async function hasManifest({ transaction, repositoryId }: Place, digest: Digest): Promise<boolean> {
-  return (await transaction.query(FIND_MANIFEST, [repositoryId, digest])).length > 0;
+  const newer = await findQueued(place.transaction, { ...place, tag, digest: record.digest });
+  await applyRecord(
+    { ...place, newer, storeManifest: (published) => restoreManifest(blobs, place, published) },
+    record,
+  );
 }
 
 /** Brings back a manifest's row and the links of its blobs from what the store holds; false if it can't. */
 async function restoreManifest(
   blobs: BlobStore,
   { transaction, repositoryId }: Place,
-  record: Extract<LedgerRecord, { kind: 'manifest-published' | 'tag-set' }>,
+  record: PublishingRecord,
 ): Promise<boolean> {
   const { digest, recordId } = record;
   await leaseReplayed(transaction, repositoryId, [digest]);

@@ -82,6 +82,11 @@ export type BlobStore = {
     source: ByteSource,
     options?: AppendOptions,
   ): Promise<{ received: number }>;
+  /**
+   * Opens a range of the bytes that an upload has, whether or not more are being appended.
+   * @throws BlobStoreError UPLOAD_UNKNOWN
+   */
+  openUpload(id: string, range: BlobRange): Promise<OpenBlob>;
   /** Gives how many bytes an upload has; undefined if there is no such upload. */
   uploadSize(id: string): Promise<number | undefined>;
   /**

@@ -40,6 +40,7 @@ export async function openFileBlobStore(root: string, now: Date = new Date()): P
     createUpload: (id, algorithm) => guarded('begin an upload', () => uploads.create(id, algorithm)),
     appendUpload: (id, offset, source, options) =>
       guarded('write an upload', () => uploads.append(id, offset, source, options)),
+    openUpload: (id, range) => guarded('read an upload', () => uploads.read(id, range)),
     uploadSize: (id) => guarded('look up an upload', () => uploads.size(id)),
     commitUpload: (id, expected, beforePlacing) => commitUpload(uploads, id, expected, beforePlacing),
     cancelUpload: (id) => guarded('cancel an upload', () => uploads.cancel(id)),

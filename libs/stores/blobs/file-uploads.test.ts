@@ -196,6 +196,16 @@ test('lists the uploads there are', async () => {
   expect(found[0]?.modified).toBeInstanceOf(Date);
 });
 
+test('gives a range of what an upload has, and none of an upload that is gone', async () => {
+  await store.appendUpload(ID, 0, from('abcdef'));
+  const sink = new PassThrough();
+  await using opened = await store.openUpload(ID, { start: 1, end: 3 });
+  await store.commitUpload(ID, digestOf(Buffer.from('abcdef')));
+  expect(await opened.sendTo(sink)).toBe(true);
+  expect(String(sink.read())).toBe('bcd');
+  await expect(store.openUpload(ID, { start: 0, end: 0 })).rejects.toMatchObject({ code: 'UPLOAD_UNKNOWN' });
+});
+
 test('begins no upload twice', async () => {
   await expect(store.createUpload(ID)).rejects.toMatchObject({ code: 'UPLOAD_EXISTS' });
 });

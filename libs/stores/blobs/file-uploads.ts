@@ -6,9 +6,10 @@ import { pipeline } from 'node:stream/promises';
 
 import { type Digest, digestAlgorithm, type DigestAlgorithm, digestHex } from '@dockchains/oci';
 
-import type { AppendOptions, ByteSource, UploadInfo } from './blob-store.ts';
+import type { AppendOptions, BlobRange, ByteSource, OpenBlob, UploadInfo } from './blob-store.ts';
 import { type DurableFolder, syncFolder } from './durable.ts';
 import { BlobStoreError, hasErrno } from './errors.ts';
+import { openBlobOf } from './open-blob.ts';
 import { PieceFile } from './piece-file.ts';
 import { PIECE_BYTES } from './pieces.ts';
 import { writeStream, type Written } from './write-stream.ts';
@@ -76,6 +77,13 @@ export class FileUploads {
         await file.close();
       }
     });
+  }
+
+  async read(id: string, range: BlobRange): Promise<OpenBlob> {
+    const file = await open(this.#path(id), 'r').catch((error: unknown) => {
+      throw unknownIfAbsent(error);
+    });
+    return openBlobOf(file, range);
   }
 
   async size(id: string): Promise<number | undefined> {

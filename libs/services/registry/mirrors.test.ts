@@ -1,0 +1,169 @@
+import { Readable } from 'node:stream';
+
+import { ANONYMOUS } from '@dockchains/access';
+import { type Digest, parseManifestReference, parseRepositoryName, parseTag } from '@dockchains/oci';
+import { encodeRecord, isManifestRecord, type ManifestRecord, parseRecord } from '@dockchains/records';
+import { buildImage, type BuiltManifest } from '@dockchains/testing';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import type { FetchedManifest } from './mirrors.ts';
+import { openRegistryFixture, type RegistryFixture, REPOSITORY } from './testing/registry-fixture.ts';
+
+const MIRROR = parseRepositoryName('globex.example/public/app');
+const LEASE_MS = 3_600_000;
+
+let fixture: RegistryFixture;
+let records = 0;
+
+beforeEach(async () => {
+  fixture = await openRegistryFixture();
+});
+afterEach(() => fixture.close());
+
+const record = (facts: object): ManifestRecord => {
+  records += 1;
+  const written = encodeRecord({
+    ...{ organisation: 'globex.example', repository: 'public/app', time: '2026-01-01T00:00:00.000Z' },
+    recordId: records.toString(16).padStart(32, '0'),
+    ...facts,
+  } as never);
+  const read = parseRecord(written);
+  if (!isManifestRecord(read)) throw new Error('the record is of no manifest');
+  return read;
+};
+
+const published = (image: BuiltManifest): ManifestRecord => {
+  const { digest, mediaType, size } = image.descriptor;
+  return record({ kind: 'manifest-published', digest, mediaType, size });
+};
+const tagSet = (tag: string, image: BuiltManifest): ManifestRecord => {
+  const { digest, mediaType, size } = image.descriptor;
+  return record({ kind: 'tag-set', tag, digest, mediaType, size });
+};
+
+const fetchedOf = ({ descriptor, bytes }: BuiltManifest): FetchedManifest => ({
+  ...{ digest: descriptor.digest, mediaType: descriptor.mediaType, bytes },
+});
+
+const apply = async (list: readonly ManifestRecord[], ...images: BuiltManifest[]): Promise<void> => {
+  const kept = new Map<Digest, FetchedManifest>();
+  for (const image of images) {
+    await fixture.registry.mirrors.keepManifest(MIRROR, fetchedOf(image));
+    kept.set(image.descriptor.digest, fetchedOf(image));
+  }
+  await fixture.database.transaction(async (transaction) => {
+    for (const one of list) {
+      await fixture.registry.mirrors.apply(transaction, one, { repository: MIRROR, kept });
+    }
+  });
+};
+
+const pull = (reference: string) =>
+  fixture.registry.getManifest({
+    ...{ principal: ANONYMOUS, repository: MIRROR, reference: parseManifestReference(reference) },
+  });
+
+const push = async (...images: BuiltManifest[]): Promise<void> => {
+  for (const image of images) await fixture.pushBlobs(image);
+};
+
+test('what the origin’s records say can be pulled under its name, and a second time changes nothing', async () => {
+  const [first, second] = [buildImage(), buildImage()];
+  const told = [published(first), tagSet('1.0', first), published(second), tagSet('1.0', second)];
+  await apply(told, first, second);
+  await apply(told, first, second);
+  const pulled = await pull('1.0');
+  expect(pulled.digest).toBe(second.descriptor.digest);
+  expect(await pulled.read()).toEqual(second.bytes);
+  expect((await pull(first.descriptor.digest)).digest).toBe(first.descriptor.digest);
+  const history = await fixture.registry.listTagHistory({
+    ...{ principal: ANONYMOUS, repository: MIRROR, tag: parseTag('1.0'), limit: 10 },
+  });
+  expect(history.items.map(({ digest }) => digest)).toEqual([
+    second.descriptor.digest,
+    first.descriptor.digest,
+  ]);
+  expect(await fixture.takeQueue()).toEqual([]);
+});
+
+test('a tag whose manifest could not be had is not left at what it named before', async () => {
+  const [first, lost] = [buildImage(), buildImage()];
+  await apply([published(first), tagSet('1.0', first)], first);
+  await apply([published(lost), tagSet('1.0', lost)]);
+  await expect(pull('1.0')).rejects.toMatchObject({ code: 'MANIFEST_UNKNOWN' });
+});
+
+test('deletions follow', async () => {
+  const [first, second] = [buildImage(), buildImage()];
+  await apply([published(first), tagSet('a', first), tagSet('b', first), published(second)], first, second);
+  await apply([record({ kind: 'tag-deleted', tag: 'a', digest: first.descriptor.digest })]);
+  await expect(pull('a')).rejects.toMatchObject({ code: 'MANIFEST_UNKNOWN' });
+  expect((await pull('b')).digest).toBe(first.descriptor.digest);
+  await apply([record({ kind: 'manifest-deleted', digest: first.descriptor.digest })]);
+  await expect(pull('b')).rejects.toMatchObject({ code: 'MANIFEST_UNKNOWN' });
+  expect((await pull(second.descriptor.digest)).digest).toBe(second.descriptor.digest);
+});
+
+test('a withdrawn repository is nobody’s to pull, and its content goes after a lease', async () => {
+  const image = buildImage();
+  await apply([published(image), tagSet('1.0', image)], image);
+  await fixture.database.transaction((transaction) => fixture.registry.mirrors.withdraw(transaction, MIRROR));
+  await expect(pull('1.0')).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+  fixture.now = new Date(fixture.now.getTime() + LEASE_MS);
+  await fixture.registry.runCollection(new AbortController().signal);
+  expect(await fixture.blobs.stat(image.descriptor.digest)).toBeUndefined();
+});
+
+test('only the blobs that a manifest needs are to be fetched, and of the size that it says', async () => {
+  const [image, other] = [buildImage(), buildImage()];
+  await apply([published(image)], image);
+  for (const { descriptor } of image.blobs) {
+    expect(await fixture.registry.mirrors.findNeeded(MIRROR, descriptor.digest)).toEqual({
+      size: descriptor.size,
+    });
+  }
+  for (const { descriptor } of other.blobs) {
+    expect(await fixture.registry.mirrors.findNeeded(MIRROR, descriptor.digest)).toBeUndefined();
+  }
+});
+
+test('what a private repository holds is not linked to a mirror that names it, what a public one holds is', async () => {
+  await fixture.access.setNamespaceRule('secret/**', 'private');
+  const insider = await fixture.createPrincipal('insider', 'secret/**');
+  const [hidden, open] = [buildImage(), buildImage()];
+  for (const { bytes, descriptor } of hidden.blobs) {
+    await fixture.registry.putBlob({
+      ...{ principal: insider, repository: parseRepositoryName('secret/app') },
+      ...{ digest: descriptor.digest, source: Readable.from([bytes]) },
+    });
+  }
+  await push(open);
+  await apply([published(hidden), published(open)], hidden, open);
+  for (const { descriptor } of hidden.blobs) {
+    expect(await fixture.registry.mirrors.linkPublic(MIRROR, descriptor.digest)).toBe(false);
+    const asked = { principal: ANONYMOUS, repository: MIRROR, digest: descriptor.digest };
+    await expect(fixture.registry.getBlob(asked)).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' });
+  }
+  for (const { descriptor } of open.blobs) {
+    expect(await fixture.registry.mirrors.linkPublic(MIRROR, descriptor.digest)).toBe(true);
+    const asked = { principal: ANONYMOUS, repository: MIRROR, digest: descriptor.digest };
+    expect((await fixture.registry.getBlob(asked)).size).toBe(descriptor.size);
+  }
+});
+
+test('collection leaves what mirrors need, and untagged manifests of theirs are not ours to delete', async () => {
+  const image = buildImage();
+  await push(image);
+  await apply([published(image)], image);
+  for (const { descriptor } of image.blobs)
+    await fixture.registry.mirrors.linkPublic(MIRROR, descriptor.digest);
+  fixture.now = new Date(fixture.now.getTime() + 2 * LEASE_MS);
+  const { id } = await fixture.createPrincipal('operator', '**', ['admin']);
+  const principal = { id, scopes: [{ type: 'repository', name: '**', actions: ['admin'] }] };
+  const { items } = await fixture.registry.collect({ principal, untagged: true });
+  expect(items.every(({ repository }) => repository === REPOSITORY)).toBe(true);
+  for (const { descriptor } of image.blobs) {
+    expect(await fixture.blobs.stat(descriptor.digest)).toBeDefined();
+  }
+  expect((await pull(image.descriptor.digest)).digest).toBe(image.descriptor.digest);
+});

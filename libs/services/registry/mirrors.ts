@@ -1,0 +1,170 @@
+import { ANONYMOUS } from '@dockchains/access';
+import type { Statement, Transaction } from '@dockchains/database';
+import { type Digest, type Manifest, parseManifest, type RepositoryName } from '@dockchains/oci';
+import type { ManifestRecord } from '@dockchains/records';
+
+import { applyRecord, type PublishingRecord } from './apply-record.ts';
+import { commitBlob } from './commit-blob.ts';
+import type { RegistryDeps } from './deps.ts';
+import { leaseContent, leaseUntil } from './lease.ts';
+import { linkBlob, listSources } from './mount-blob.ts';
+import { ensureRepository } from './repositories.ts';
+import { storeManifest } from './store-manifest.ts';
+import { transact } from './transact.ts';
+
+/** A manifest as its origin, or another mirror of it, gave it; the bytes are those of the digest. */
+export interface FetchedManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Other organisations' public repositories, kept under names that begin with theirs. They are rows as our own are, so that reading and collecting
+ * them is the same; but only their origin's ledger moves them, and nothing is theirs because we happen to have its bytes: who names a digest
+ * in a manifest of his own must not be given what a private repository of ours holds.
+ */
+export interface Mirrors {
+  /** Gives those of the digests whose manifests the repository does not have. */
+  listMissing(repository: RepositoryName, digests: readonly Digest[]): Promise<readonly Digest[]>;
+  /** Places a manifest's bytes in the store, under a lease, for `apply` to make its row. */
+  keepManifest(repository: RepositoryName, manifest: FetchedManifest): Promise<void>;
+  /**
+   * Applies a record of the origin's public ledger, in the caller's transaction; records come in ledger order. Manifests that are neither there nor
+   * among the kept ones stay absent.
+   */
+  apply(transaction: Transaction, record: ManifestRecord, mirror: MirrorPlace): Promise<void>;
+  /** Takes a repository that its origin has withdrawn out of everybody's sight, and lets its content go. */
+  withdraw(transaction: Transaction, repository: RepositoryName): Promise<void>;
+  /** Gives the size in bytes of a blob that a manifest of the repository needs; undefined where none does. */
+  findNeeded(repository: RepositoryName, digest: Digest): Promise<{ readonly size: number } | undefined>;
+  /** Links a blob that a public repository here has; false if none does. */
+  linkPublic(repository: RepositoryName, digest: Digest): Promise<boolean>;
+  /** Makes an upload's bytes a blob of the repository. @throws OciError DIGEST_INVALID, the upload being as before */
+  commitBlob(repository: RepositoryName, uploadId: string, digest: Digest): Promise<void>;
+}
+
+/** Under which name a record's repository is kept here, and which manifests were kept for it. */
+export interface MirrorPlace {
+  readonly repository: RepositoryName;
+  readonly kept: ReadonlyMap<Digest, FetchedManifest>;
+}
+
+const LIST_MISSING: Statement = {
+  name: 'registry_mirror_list_missing',
+  text: `SELECT w.digest FROM unnest($2::text[]) AS w (digest)
+         WHERE NOT EXISTS (SELECT FROM manifest m JOIN repository r ON r.id = m.repository_id
+                           WHERE r.name = $1 AND m.digest = w.digest)`,
+};
+const FIND_NEEDING: Statement = {
+  name: 'registry_mirror_find_needing',
+  text: `SELECT f.manifest_digest AS manifest, m.media_type AS "mediaType"
+         FROM repository r
+         JOIN manifest_reference f ON f.repository_id = r.id
+         JOIN manifest m ON m.repository_id = r.id AND m.digest = f.manifest_digest
+         WHERE r.name = $1 AND f.digest = $2 AND r.visibility = 'public' LIMIT 1`,
+};
+const SHOW: Statement = {
+  name: 'registry_mirror_show',
+  text: `UPDATE repository SET visibility = 'public' WHERE id = $1 AND visibility <> 'public'`,
+};
+const HIDE: Statement = {
+  name: 'registry_mirror_hide',
+  text: `UPDATE repository SET visibility = 'private' WHERE id = $1`,
+};
+const DELETE_TAGS: Statement = {
+  name: 'registry_mirror_delete_tags',
+  text: 'DELETE FROM tag WHERE repository_id = $1',
+};
+// As for each deleted manifest: what it needed goes after a lease.
+const RELEASE: Statement = {
+  name: 'registry_mirror_release',
+  text: `INSERT INTO blob_lease AS l (repository_id, digest, until)
+         SELECT $1, n.digest, $2 FROM (
+           SELECT f.digest FROM manifest_reference f WHERE f.repository_id = $1
+           UNION SELECT m.digest FROM manifest m WHERE m.repository_id = $1
+         ) AS n ORDER BY n.digest
+         ON CONFLICT (repository_id, digest) DO UPDATE SET until = greatest(l.until, excluded.until)`,
+};
+const DELETE_MANIFESTS: Statement = {
+  name: 'registry_mirror_delete_manifests',
+  text: 'DELETE FROM manifest WHERE repository_id = $1',
+};
+
+/** Opens the mirrors of a registry. */
+export function openMirrors(deps: RegistryDeps): Mirrors {
+  const ensure = (repository: RepositoryName): Promise<number> =>
+    transact(deps.database, (transaction) => ensureRepository(transaction, repository, 'public'));
+  return {
+    async listMissing(repository, digests) {
+      const rows = await deps.database.query<{ digest: Digest }>(LIST_MISSING, [repository, digests]);
+      return rows.map(({ digest }) => digest);
+    },
+
+    async keepManifest(repository, { digest, bytes }) {
+      const repositoryId = await ensure(repository);
+      await leaseContent(deps.database, { repositoryId, digest, until: leaseUntil(deps) });
+      await deps.blobs.put(bytes, digest);
+    },
+
+    async apply(transaction, record, { repository, kept }) {
+      const repositoryId = await ensureRepository(transaction, repository, 'public');
+      await transaction.query(SHOW, [repositoryId]);
+      const newer = { tag: false, manifest: false };
+      const store = (published: PublishingRecord): Promise<boolean> =>
+        storeKept(transaction, { repositoryId, repository, kept }, published);
+      await applyRecord({ transaction, repositoryId, newer, storeManifest: store }, record);
+    },
+
+    async withdraw(transaction, repository) {
+      const repositoryId = await ensureRepository(transaction, repository, 'public');
+      await transaction.query(HIDE, [repositoryId]);
+      await transaction.query(DELETE_TAGS, [repositoryId]);
+      await transaction.query(RELEASE, [repositoryId, leaseUntil(deps)]);
+      await transaction.query(DELETE_MANIFESTS, [repositoryId]);
+    },
+
+    async findNeeded(repository, digest) {
+      const [row] = await deps.database.query<{ manifest: Digest; mediaType: string }>(FIND_NEEDING, [
+        ...[repository, digest],
+      ]);
+      if (row === undefined) return undefined;
+      const size = sizeIn(parseManifest(await deps.manifestBytes.read(row.manifest), row.mediaType), digest);
+      return size === undefined ? undefined : { size };
+    },
+
+    async linkPublic(repository, digest) {
+      const request = { principal: ANONYMOUS, repository, digest };
+      return linkBlob(deps, request, { visibility: 'public', sources: await listSources(deps, request) });
+    },
+
+    commitBlob: (repository, id, digest) =>
+      commitBlob(deps, { id, ensureRepositoryId: () => ensure(repository) }, digest),
+  };
+}
+
+async function storeKept(
+  transaction: Transaction,
+  { repositoryId, kept }: MirrorPlace & { readonly repositoryId: number },
+  { digest, recordId, time }: PublishingRecord,
+): Promise<boolean> {
+  const fetched = kept.get(digest);
+  if (fetched !== undefined) {
+    const manifest = parseManifest(fetched.bytes, fetched.mediaType);
+    const size = fetched.bytes.length;
+    const publishedAt = new Date(time);
+    await storeManifest(transaction, { repositoryId, digest, manifest, size, recordId, publishedAt });
+    return true;
+  }
+  return (await transaction.query(HAS_MANIFEST, [repositoryId, digest])).length > 0;
+}
+
+const HAS_MANIFEST: Statement = {
+  name: 'registry_mirror_has_manifest',
+  text: 'SELECT FROM manifest WHERE repository_id = $1 AND digest = $2',
+};
+
+function sizeIn({ config, layers, manifests }: Manifest, digest: Digest): number | undefined {
+  const descriptors = [...(config === undefined ? [] : [config]), ...layers, ...manifests];
+  return descriptors.find((descriptor) => descriptor.digest === digest)?.size;
+}
