@@ -22,13 +22,14 @@ export type BlobLookup = (
 
 const FIND: Statement = {
   name: 'registry_find_blobs',
-  text: `SELECT ${FACTS_COLUMNS}, r.id AS "repositoryId", b.size, e.until AS "leasedUntil"
+  text: `SELECT ${FACTS_COLUMNS}, r.id AS "repositoryId", b.size, b.until AS "leasedUntil"
          FROM unnest($1::text[], $2::text[], $3::text[])
            WITH ORDINALITY AS w(principal, repository, digest, ordinal)
          ${FACTS_JOINS}
-         LEFT JOIN repository_blob l ON l.repository_id = r.id AND l.digest = w.digest
-         LEFT JOIN blob b ON b.digest = l.digest
-         LEFT JOIN blob_lease e ON e.repository_id = l.repository_id AND e.digest = l.digest
+         LEFT JOIN LATERAL (
+           SELECT s.size, e.until FROM repository_blob l JOIN blob s ON s.digest = l.digest
+           LEFT JOIN blob_lease e ON e.repository_id = l.repository_id AND e.digest = l.digest
+           WHERE l.repository_id = r.id AND l.digest = w.digest LIMIT 1) AS b ON true
          ORDER BY w.ordinal`,
 };
 

@@ -39,8 +39,11 @@ const FIND: Statement = {
          FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
            WITH ORDINALITY AS w(principal, repository, tag, digest, ordinal)
          ${FACTS_JOINS}
-         LEFT JOIN tag t ON t.repository_id = r.id AND t.name = w.tag
-         LEFT JOIN manifest m ON m.repository_id = r.id AND m.digest = COALESCE(w.digest, t.digest)
+         LEFT JOIN LATERAL (
+           SELECT digest, record_id, updated_at FROM tag WHERE repository_id = r.id AND name = w.tag LIMIT 1) AS t ON true
+         LEFT JOIN LATERAL (
+           SELECT digest, media_type, size, record_id, published_at FROM manifest
+           WHERE repository_id = r.id AND digest = COALESCE(w.digest, t.digest) LIMIT 1) AS m ON true
          ORDER BY w.ordinal`,
 };
 

@@ -46,7 +46,7 @@ const READ: Statement = {
   text: `SELECT ${FACTS_COLUMNS}, ${IMMUTABLE_COLUMN}, t.digest, t.record_id AS "recordId"
          FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS w(principal, repository, tag, ordinal)
          ${FACTS_JOINS}
-         LEFT JOIN tag t ON t.repository_id = r.id AND t.name = w.tag
+         LEFT JOIN LATERAL (SELECT digest, record_id FROM tag WHERE repository_id = r.id AND name = w.tag LIMIT 1) AS t ON true
          ORDER BY w.ordinal`,
 };
 

@@ -51,6 +51,10 @@ const STATEMENT_TIMEOUT_MS = 60_000;
 // A gateway that hangs, or whose machine is gone, must not keep its row locks from the others.
 const IDLE_TRANSACTION_TIMEOUT_MS = 5_000;
 
+// What runs here asks by keys, and each connection keeps its plans: one that was made while a table was small would go on to read it
+// whole when it has grown. Prisma, which has a pool of its own, plans each query by itself.
+const BY_KEY = '-c enable_seqscan=off';
+
 // int8 as bigint: ledger indices and sizes are bigint everywhere.
 const types: pg.CustomTypesConfig = {
   getTypeParser: (oid, format = 'text'): ((text: string) => unknown) =>
@@ -88,6 +92,7 @@ export function openDatabase(url: string, { connections = 20 }: { connections?: 
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
     keepAlive: true,
     types,
+    options: BY_KEY,
   };
   const locks = openSessionLocks(options);
   const pool = new pg.Pool({ ...options, max: connections });
