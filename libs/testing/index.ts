@@ -1,4 +1,9 @@
-export { createDatabaseOn, createTestDatabase, startPrivatePostgres } from './postgres.ts';
+export {
+  createDatabaseOn,
+  createEmptyDatabase,
+  createTestDatabase,
+  startPrivatePostgres,
+} from './postgres.ts';
 export type { PrivatePostgres, TestDatabase } from './postgres.ts';
 export { buildImage, buildIndex, buildLayer, contentOf, EMPTY_JSON } from './images.ts';
 export type {

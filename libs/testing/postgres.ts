@@ -4,31 +4,69 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { migrate } from '@dockchains/database';
 import pg from 'pg';
 import { inject } from 'vitest';
 import { removePostgres, startPostgres, type PostgresServer } from '../../infra/postgres.mjs';
 
 const run = promisify(execFile);
 
-/** A fresh, empty database. */
+/** A database of a test's own. */
 export interface TestDatabase {
   readonly url: string;
   /** Drops it, also while others are connected to it. */
   drop(): Promise<void>;
 }
 
-/** Makes a fresh database on the run's server, which the global setup has started. */
-export function createTestDatabase(): Promise<TestDatabase> {
+/** Makes a database with all tables on the run's server, which the global setup has started: a copy, since that takes a third of the time. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  return copyTemplate(inject('postgresUrl'), { name: 'migrated', fill: migrate });
+}
+
+/** Makes an empty database on the run's server, for what brings its tables itself. */
+export function createEmptyDatabase(): Promise<TestDatabase> {
   return createDatabaseOn(inject('postgresUrl'));
 }
 
-/** Makes a fresh database on the server that a URL of a superuser points to. */
-export async function createDatabaseOn(serverUrl: string): Promise<TestDatabase> {
+/** Makes an empty database on the server that a URL of a superuser points to. */
+export function createDatabaseOn(serverUrl: string): Promise<TestDatabase> {
+  return create(serverUrl, '');
+}
+
+async function create(serverUrl: string, options: string): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString('hex')}`;
-  await execute(serverUrl, `CREATE DATABASE ${name}`);
+  await execute(serverUrl, `CREATE DATABASE ${name} ${options}`);
+  return {
+    url: urlOf(serverUrl, name),
+    drop: () => execute(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+  };
+}
+
+/** What databases are copied from, on one server: `fill` is called once. */
+export interface Template {
+  /** Lowercase letters. */
+  readonly name: string;
+  readonly fill: (url: string) => Promise<unknown>;
+}
+
+/** Makes a database that is like the template; the first that asks for one makes that, while others wait. */
+export async function copyTemplate(serverUrl: string, template: Template): Promise<TestDatabase> {
+  const name = `template_${template.name}`;
+  await withClient(serverUrl, async (client) => {
+    await client.query('SELECT pg_advisory_lock(hashtext($1))', [name]);
+    const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [name]);
+    if (rowCount === 1) return;
+    const { url } = await createDatabaseOn(serverUrl);
+    await template.fill(url);
+    await client.query(`ALTER DATABASE ${new URL(url).pathname.slice(1)} RENAME TO ${name}`);
+  });
+  return create(serverUrl, `TEMPLATE ${name} STRATEGY file_copy`);
+}
+
+function urlOf(serverUrl: string, database: string): string {
   const url = new URL(serverUrl);
-  url.pathname = `/${name}`;
-  return { url: url.href, drop: () => execute(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+  url.pathname = `/${database}`;
+  return url.href;
 }
 
 /** A server of one test's own, to be killed, restarted on its port, and put back to an earlier copy. */
@@ -90,11 +128,17 @@ export async function startPrivatePostgres(
   };
 }
 
-async function execute(url: string, sql: string): Promise<void> {
+function execute(url: string, sql: string): Promise<void> {
+  return withClient(url, async (client) => {
+    await client.query(sql);
+  });
+}
+
+async function withClient(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(sql);
+    await work(client);
   } finally {
     await client.end();
   }

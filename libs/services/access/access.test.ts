@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 
-import { type Database, migrate, openDatabase, type Statement } from '@dockchains/database';
+import { type Database, openDatabase, type Statement } from '@dockchains/database';
 import { createTestDatabase, type TestDatabase } from '@dockchains/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -19,7 +19,6 @@ let now = new Date('2026-01-01T00:00:00Z');
 
 beforeAll(async () => {
   testDatabase = await createTestDatabase();
-  await migrate(testDatabase.url);
   database = openDatabase(testDatabase.url);
   const publicUrl = 'http://127.0.0.1:5000/';
   access = createAccess({ database, tokenKey, organisation: 'acme.example', clock: () => now, publicUrl });

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 
-import { type Database, migrate, openDatabase } from '@dockchains/database';
+import { type Database, openDatabase } from '@dockchains/database';
 import { createTestDatabase, type TestDatabase } from '@dockchains/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
@@ -17,7 +17,6 @@ let access: Access;
 
 beforeAll(async () => {
   testDatabase = await createTestDatabase();
-  await migrate(testDatabase.url);
   database = openDatabase(testDatabase.url);
   const publicUrl = 'http://127.0.0.1:5000';
   access = createAccess({ database, tokenKey, organisation: 'acme.example', clock: () => NOW, publicUrl });

@@ -1,4 +1,4 @@
-import { type Database, migrate, openDatabase } from '@dockchains/database';
+import { type Database, openDatabase } from '@dockchains/database';
 import { createTestDatabase, type TestDatabase } from '@dockchains/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
@@ -11,7 +11,6 @@ let rules: ImmutableTagRules;
 
 beforeAll(async () => {
   testDatabase = await createTestDatabase();
-  await migrate(testDatabase.url);
   database = openDatabase(testDatabase.url);
   rules = createImmutableTags(database, () => new Date('2026-01-01T00:00:00Z'));
 });

@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync } from 'node:crypto';
 
-import { type Database, migrate, openDatabase } from '@dockchains/database';
+import { type Database, openDatabase } from '@dockchains/database';
 import { createTestDatabase, type TestDatabase } from '@dockchains/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
@@ -20,7 +20,6 @@ let now = NOW;
 
 beforeAll(async () => {
   testDatabase = await createTestDatabase();
-  await migrate(testDatabase.url);
   database = openDatabase(testDatabase.url);
   const { privateKey: tokenKey } = generateKeyPairSync('ed25519');
   const publicUrl = 'http://127.0.0.1:5000';

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 
 import { createAccess, type Principal } from '@dockchains/access';
 import { openFileBlobStore } from '@dockchains/blobs';
-import { type Database, migrate, openDatabase, type Transaction } from '@dockchains/database';
+import { type Database, openDatabase, type Transaction } from '@dockchains/database';
 import { gatherLedgers, type Ledger } from '@dockchains/ledger';
 import { digestOf, parseManifestReference, parseRepositoryName, parseTag } from '@dockchains/oci';
 import { createTestDatabase, type TestDatabase } from '@dockchains/testing';
@@ -57,7 +57,6 @@ const watch = (real: Database): Database => ({
 
 beforeAll(async () => {
   testDatabase = await createTestDatabase();
-  await migrate(testDatabase.url);
   const real = openDatabase(testDatabase.url);
   database = watch(real);
   folder = await mkdtemp(join(tmpdir(), 'dockchains-hidden-'));

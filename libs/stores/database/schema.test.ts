@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { createTestDatabase, type TestDatabase } from '@dockchains/testing';
+import { createEmptyDatabase, type TestDatabase } from '@dockchains/testing';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -62,7 +62,7 @@ let database: TestDatabase;
 let client: pg.Client;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  database = await createEmptyDatabase();
   await migrate(database.url);
   client = new pg.Client({ connectionString: database.url });
   await client.connect();
@@ -106,7 +106,7 @@ test("Prisma's schema says of every table what the catalog says", async () => {
 });
 
 test('migrations applied once are not applied again, also by gateways that start together', async () => {
-  const fresh = await createTestDatabase();
+  const fresh = await createEmptyDatabase();
   try {
     const applied = await Promise.all([migrate(fresh.url), migrate(fresh.url), migrate(fresh.url)]);
     expect(applied.map((names) => names.length).sort()).toEqual([0, 0, applied.flat().length]);

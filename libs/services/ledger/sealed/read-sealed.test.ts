@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import type { Readable } from '@dockchains/access';
 import { openFileTileStore } from '@dockchains/blobs';
-import { type Database, migrate, openDatabase } from '@dockchains/database';
+import { type Database, openDatabase } from '@dockchains/database';
 import {
   generateSealingKey,
   makeScope,
@@ -54,7 +54,6 @@ const openedIds = REPOSITORIES.map(newId);
 
 beforeAll(async () => {
   testDatabase = await createTestDatabase();
-  await migrate(testDatabase.url);
   database = openDatabase(testDatabase.url);
   folder = await mkdtemp(join(tmpdir(), 'dockchains-sealed-'));
   ledger = await openLedger({

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { openFileTileStore } from '@dockchains/blobs';
-import { type Database, migrate, openDatabase } from '@dockchains/database';
+import { type Database, openDatabase } from '@dockchains/database';
 import { parseDigest } from '@dockchains/oci';
 import { type ManifestRecord, parseRecordId } from '@dockchains/records';
 import { createTestDatabase } from '@dockchains/testing';
@@ -62,7 +62,6 @@ export async function makeFixture(): Promise<LedgerFixture> {
     folder,
     async openDatabase() {
       const testDatabase = await createTestDatabase();
-      await migrate(testDatabase.url);
       const database = openDatabase(testDatabase.url);
       closing.push(async () => {
         await database.close();

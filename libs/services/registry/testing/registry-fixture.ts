@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 
 import { type Access, type Action, createAccess, type Principal } from '@dockchains/access';
 import { type BlobStore, openFileBlobStore } from '@dockchains/blobs';
-import { type Database, migrate, openDatabase, type Transaction } from '@dockchains/database';
+import { type Database, openDatabase, type Transaction } from '@dockchains/database';
 import { gatherLedgers, type Ledger, LedgerError, type LedgerName } from '@dockchains/ledger';
 import { parseManifestReference, parseRepositoryName } from '@dockchains/oci';
 import { encodeRecord, type LedgerRecord, parseRecord } from '@dockchains/records';
@@ -73,7 +73,6 @@ export async function openRegistryFixture(): Promise<RegistryFixture> {
     beforeQuery: () => Promise.resolve(),
   };
   const testDatabase = await createTestDatabase();
-  await migrate(testDatabase.url);
   const plain = openDatabase(testDatabase.url);
   const database: Database = Object.create(plain, {
     query: {
