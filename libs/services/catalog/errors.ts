@@ -1,5 +1,5 @@
 /** Why the catalog gives no answer. */
-export type CatalogErrorCode = 'BAD_QUERY' | 'BEHIND';
+export type CatalogErrorCode = 'BAD_QUERY';
 
 /** A question that the catalog does not answer. */
 export class CatalogError extends Error {

@@ -1,1 +1,11 @@
+export {
+  type Catalog,
+  type CatalogDeps,
+  type CatalogLedger,
+  type CatalogStatus,
+  openCatalog,
+} from './catalog.ts';
+export { type EntrySource, type SourceEntry, sourceOfLedger } from './entry-source.ts';
 export { CatalogError, type CatalogErrorCode } from './errors.ts';
+export type { CatalogArtifact, CatalogTag } from './read.ts';
+export { type CatalogRepository, type FoundRepository, MAX_MATCHES } from './search.ts';

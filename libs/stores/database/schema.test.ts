@@ -18,6 +18,7 @@ const CATALOG_TYPES: Record<string, string> = {
   'DateTime @db.Timestamptz(3)': 'timestamp(3) with time zone',
   'Int @db.SmallInt': 'smallint',
   'String[]': 'text[]',
+  'Unsupported("tsvector")': 'tsvector',
 };
 
 interface Model {
@@ -27,7 +28,16 @@ interface Model {
   readonly keys: Set<string>;
 }
 
-const SCALARS = new Set(['String', 'Int', 'BigInt', 'Bytes', 'Json', 'Boolean', 'DateTime']);
+const SCALARS = new Set([
+  'String',
+  'Int',
+  'BigInt',
+  'Bytes',
+  'Json',
+  'Boolean',
+  'DateTime',
+  'Unsupported("tsvector")',
+]);
 
 /** Reads models, columns and keys out of the schema's text. */
 const readModels = (schema: string): Model[] =>
@@ -37,7 +47,7 @@ const readModels = (schema: string): Model[] =>
     const keys = new Set<string>();
     for (const line of body.split('\n')) {
       const [, field = '', type = '', list = '', optional = ''] =
-        /^ {2}(\w+)\s+(\w+)(\[\])?(\?)?/.exec(line) ?? [];
+        /^ {2}(\w+)\s+(\w+(?:\("\w+"\))?)(\[\])?(\?)?/.exec(line) ?? [];
       if (!SCALARS.has(type)) continue;
       const column = /@map\("(\w+)"\)/.exec(line)?.[1] ?? field;
       const native = /@db\.\w+(\(\d+\))?/.exec(line)?.[0];

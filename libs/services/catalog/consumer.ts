@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { Database, Lock } from '@dockchains/database';
+
+import { BATCH, consumeEntries, findPosition } from './consume.ts';
+import type { EntrySource } from './entry-source.ts';
+import { promoteGeneration, readGenerations, sweepGenerations } from './generations.ts';
+
+/** The few things that the catalog has to say. */
+export interface CatalogLog {
+  info(fields: object, event: string): void;
+  warn(fields: object, event: string): void;
+}
+
+/** What consumers stand on. */
+export type ConsumerDeps = {
+  readonly database: Database;
+  /** The ledgers to consume; asked again and again. */
+  readonly sources: () => readonly EntrySource[];
+  readonly log: CatalogLog;
+};
+
+/** The consumer of one ledger, until it is stopped. */
+export interface Consumer {
+  /** Lets the batch under way end. */
+  stop(): Promise<void>;
+}
+
+// How long a publication waits that nobody has told of.
+const POLL_MS = 200;
+// How often a consumer that is not the one asks to be.
+const FOLLOW_MS = 250;
+const RETRY_MS = 1_000;
+
+/**
+ * Consumes a ledger in order into every generation of the catalog. One gateway of the organisation does at a time (an
+ * advisory lock); which one does not matter, since the position is in the database.
+ */
+export function startConsumer(deps: ConsumerDeps, source: EntrySource): Consumer {
+  const { database, log } = deps;
+  const { origin } = source;
+  const stopping = new AbortController();
+  let isWoken = false;
+  let wake: (() => void) | undefined;
+  const unsubscribe = source.subscribe(() => {
+    isWoken = true;
+    wake?.();
+  });
+
+  const pause = async (ms: number): Promise<void> => {
+    if (stopping.signal.aborted || isWoken) return;
+    const woken = new AbortController();
+    wake = () => {
+      woken.abort();
+    };
+    await delay(ms, undefined, { signal: woken.signal }).catch(() => undefined);
+    wake = undefined;
+  };
+
+  const lead = async (lost: AbortSignal): Promise<void> => {
+    while (!stopping.signal.aborted && !lost.aborted) {
+      isWoken = false;
+      if (!(await consumeSome(deps, source))) await pause(POLL_MS);
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      let lock: Lock | undefined;
+      try {
+        lock = await database.tryLock(lockKey(origin));
+        if (lock !== undefined) await lead(lock.lost);
+        else {
+          isWoken = false;
+          await pause(FOLLOW_MS);
+        }
+      } catch (error) {
+        log.warn({ origin, err: error }, 'consuming a ledger was interrupted, trying again');
+        isWoken = false;
+        await pause(RETRY_MS);
+      } finally {
+        await lock?.release().catch(() => undefined);
+      }
+    }
+  };
+
+  const running = run();
+  return {
+    async stop() {
+      stopping.abort();
+      wake?.();
+      unsubscribe();
+      await running;
+    },
+  };
+}
+
+/** Consumes a batch into each generation; false if there was nothing to do. */
+async function consumeSome({ database, sources, log }: ConsumerDeps, source: EntrySource): Promise<boolean> {
+  const { serving, building } = await readGenerations(database);
+  const worked = await consumeBatch(database, source, serving);
+  if (building === undefined) return (await sweepGenerations(database)) || worked;
+  const built = await consumeBatch(database, source, building);
+  if (built) return true;
+  if (
+    await promoteGeneration(
+      database,
+      sources().map(({ origin }) => origin),
+    )
+  ) {
+    log.info({ generation: building }, 'catalog rebuilt');
+    return true;
+  }
+  return worked;
+}
+
+async function consumeBatch(database: Database, source: EntrySource, generation: number): Promise<boolean> {
+  const next = await findPosition(database, generation, source.origin);
+  if ((await source.publishedSize()) <= next) return false;
+  const entries = await source.read(next, BATCH);
+  if (entries.length === 0) return false;
+  await consumeEntries(database, { source, generation }, entries);
+  return true;
+}
+
+/** The advisory lock of a ledger's consumer: the first 63 bits of its hash. */
+function lockKey(origin: string): bigint {
+  return createHash('sha256').update(`dockchains/v1/catalog\n${origin}`).digest().readBigUInt64BE() >> 1n;
+}
