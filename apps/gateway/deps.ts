@@ -1,6 +1,7 @@
 import type { JsonWebKey } from 'node:crypto';
 
 import type { Access } from '@dockchains/access';
+import type { Catalog } from '@dockchains/catalog';
 import type { Database } from '@dockchains/database';
 import type { Ledgers } from '@dockchains/ledger';
 import type { Registry } from '@dockchains/registry';
@@ -13,6 +14,7 @@ import type { Tracing } from './tracing/tracing.ts';
 /** What the routes are wired to. */
 export interface GatewayDeps {
   readonly access: Access;
+  readonly catalog: Catalog;
   readonly database: Database;
   readonly ledgers: Ledgers;
   readonly registry: Registry;

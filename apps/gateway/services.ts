@@ -2,6 +2,7 @@ import { createPublicKey, randomBytes } from 'node:crypto';
 
 import { createAccess } from '@dockchains/access';
 import { openFileBlobStore, openFileTileStore } from '@dockchains/blobs';
+import { openCatalog, openedSource } from '@dockchains/catalog';
 import { migrate, openDatabase } from '@dockchains/database';
 import { sealingPublicKey } from '@dockchains/escrow';
 import { openKey } from '@dockchains/keys';
@@ -74,11 +75,14 @@ export async function openServices(
       ...{ ...stores, receiptKey, organisation, clock, randomBytes },
       leaseSeconds: config.collectionLeaseSeconds,
     });
+    const own = [ledgers.public.source(organisation), openedSource(ledgers.private, organisation)];
+    const catalog = openCatalog({ database, access, organisation, sources: () => own, log });
     return {
-      ...{ access, database, ledgers, registry, config, log, metrics, tracing, clock, publicUrl },
+      ...{ access, catalog, database, ledgers, registry, config, log, metrics, tracing, clock, publicUrl },
       receiptKey: createPublicKey(receiptKey).export({ format: 'jwk' }),
       sealingKey: Buffer.from(sealingPublicKey(keys.sealing)).toString('hex'),
       async close() {
+        await catalog.close();
         await ledgers.close();
         await database.close();
       },

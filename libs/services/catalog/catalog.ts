@@ -1,9 +1,9 @@
 import type { Access, Principal } from '@dockchains/access';
-import type { Database, Statement } from '@dockchains/database';
+import type { Database } from '@dockchains/database';
 
 import { type CatalogLog, type Consumer, startConsumer } from './consumer.ts';
-import type { EntrySource } from './entry-source.ts';
-import { beginGeneration, readGenerations } from './generations.ts';
+import type { EntrySource } from '@dockchains/ledger';
+import { beginGeneration, readStandings } from './generations.ts';
 import {
   type CatalogArtifact,
   type CatalogPage,
@@ -76,11 +76,6 @@ export type CatalogDeps = {
 
 const SOURCES_MS = 1_000;
 
-const READ_POSITIONS: Statement = {
-  name: 'catalog_read_positions',
-  text: 'SELECT generation, origin, next FROM catalog_position WHERE generation = ANY($1::integer[])',
-};
-
 /** Opens the catalog, and consumes the sources until it is closed. */
 export function openCatalog(deps: CatalogDeps): Catalog {
   const { database, access, organisation: own, sources } = deps;
@@ -112,7 +107,7 @@ function follow(deps: CatalogDeps): Consumer {
   const consumers = new Map<string, Consumer>();
   const stopped: Promise<void>[] = [];
   const adjust = (): void => {
-    const wanted = new Map(deps.sources().map((source) => [source.origin, source]));
+    const wanted = new Map<string, EntrySource>(deps.sources().map((source) => [source.origin, source]));
     for (const [origin, source] of wanted) {
       if (!consumers.has(origin)) consumers.set(origin, startConsumer(deps, source));
     }
@@ -133,21 +128,14 @@ function follow(deps: CatalogDeps): Consumer {
 }
 
 async function readStatus(database: Database, sources: readonly EntrySource[]): Promise<CatalogStatus> {
-  const { serving, building } = await readGenerations(database);
-  const rows = await database.query<{ generation: number; origin: string; next: bigint }>(READ_POSITIONS, [
-    building === undefined ? [serving] : [serving, building],
-  ]);
-  const nextOf = (generation: number, origin: string): bigint =>
-    rows.find((row) => row.generation === generation && row.origin === origin)?.next ?? 0n;
-  const ledgers = sources.map(async (source): Promise<CatalogLedger> => {
-    const { origin, organisation } = source;
-    const consumed = nextOf(serving, origin);
-    const published = await source.publishedSize();
-    return {
-      ...{ origin, organisation, consumed },
-      publishedSize: published > consumed ? published : consumed,
-      rebuilt: building === undefined ? undefined : nextOf(building, origin),
-    };
-  });
-  return { rebuilding: building !== undefined, ledgers: await Promise.all(ledgers) };
+  const ledgers = await Promise.all(
+    sources.map(async (source): Promise<CatalogLedger> => {
+      const { origin, organisation } = source;
+      const { serving, building } = await readStandings(database, origin);
+      const published = await source.publishedSize();
+      const publishedSize = published > serving.next ? published : serving.next;
+      return { origin, organisation, publishedSize, consumed: serving.next, rebuilt: building?.next };
+    }),
+  );
+  return { rebuilding: ledgers.some(({ rebuilt }) => rebuilt !== undefined), ledgers };
 }

@@ -3,8 +3,8 @@ import type { LedgerRecord } from '@dockchains/records';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { consumeEntries, findPosition } from './consume.ts';
-import { consumeAll, dump, openCatalogDatabase } from './testing/catalog-database.ts';
+import { consumeEntries } from './consume.ts';
+import { consumeAll, dump, openCatalogDatabase, positionOf } from './testing/catalog-database.ts';
 import {
   attached,
   deleted,
@@ -133,23 +133,21 @@ test('steps over what is no record', async () => {
   source.appendBytes(Buffer.from('{'), new Uint8Array(), Buffer.from([0xff]), Buffer.from('{"_type":"x"}'));
   source.append(tagged('1', 'a'), published('nul', { source: 'https://example.com/\0' }));
   expect(await summaryOf(source)).toEqual({ 'public/app': { tags: ['1'], artifacts: 2 } });
-  expect(await findPosition(database, 1, source.origin)).toBe(7n);
+  expect(await positionOf(database, source)).toBe(7n);
 });
 
 test('consumes an entry once, however often and by however many it is handed over', async () => {
   const source = openSource(published('a'), tagged('1', 'a'), tagged('2', 'a'));
-  await findPosition(database, 1, source.origin);
   const entries = await source.read(0n, 100);
   const hand = () => consumeEntries(database, { source, generation: 1 }, entries);
   const outcomes = await Promise.all([hand(), hand(), hand(), hand()]);
   expect(outcomes.filter((consumed) => consumed)).toHaveLength(1);
   expect(await hand()).toBe(false);
-  expect(await findPosition(database, 1, source.origin)).toBe(3n);
+  expect(await positionOf(database, source)).toBe(3n);
 });
 
 test('changes nothing where the transaction does not commit', async () => {
   const source = openSource(published('a'), tagged('1', 'a'));
-  await findPosition(database, 1, source.origin);
   const failing: Database = Object.create(database, {
     transaction: {
       value: (work: Parameters<Database['transaction']>[0]) =>
@@ -161,7 +159,7 @@ test('changes nothing where the transaction does not commit', async () => {
   }) as Database;
   const entries = await source.read(0n, 100);
   await expect(consumeEntries(failing, { source, generation: 1 }, entries)).rejects.toThrow('killed');
-  expect(await findPosition(database, 1, source.origin)).toBe(0n);
+  expect(await positionOf(database, source)).toBe(0n);
   expect(await dump(database, source.origin)).toEqual({});
 });
 

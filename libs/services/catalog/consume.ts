@@ -1,13 +1,9 @@
 import type { Database, Statement } from '@dockchains/database';
 
 import { applyChanges } from './apply.ts';
-import type { EntrySource, SourceEntry } from './entry-source.ts';
+import type { EntrySource, SourcedEntry } from '@dockchains/ledger';
 import { foldEntries } from './fold.ts';
 
-const READ_POSITION: Statement = {
-  name: 'catalog_read_position',
-  text: 'SELECT next FROM catalog_position WHERE generation = $1 AND origin = $2',
-};
 const BEGIN_POSITION: Statement = {
   name: 'catalog_begin_position',
   text: `INSERT INTO catalog_position (generation, origin)
@@ -23,14 +19,6 @@ const MOVE_POSITION: Statement = {
 /** The entries of one transaction: more of them are hardly faster, and take more memory. */
 export const BATCH = 2_000;
 
-/** Gives the index that a generation consumes next of a ledger. */
-export async function findPosition(database: Database, generation: number, origin: string): Promise<bigint> {
-  const [row] = await database.query<{ next: bigint }>(READ_POSITION, [generation, origin]);
-  if (row !== undefined) return row.next;
-  await database.query(BEGIN_POSITION, [generation, origin]);
-  return 0n;
-}
-
 /**
  * Consumes entries that begin at the ledger's position: their changes and the position move in one transaction, so each
  * entry counts exactly once, whoever else consumes and wherever this one is killed. Gives false, and nothing is changed, if
@@ -39,14 +27,15 @@ export async function findPosition(database: Database, generation: number, origi
 export async function consumeEntries(
   database: Database,
   { source, generation }: { readonly source: EntrySource; readonly generation: number },
-  entries: readonly SourceEntry[],
+  entries: readonly SourcedEntry[],
 ): Promise<boolean> {
   const [first, last] = [entries[0], entries.at(-1)];
   if (first === undefined || last === undefined) return true;
   const { origin, organisation } = source;
   const changes = foldEntries(source, entries);
   return database.transaction(async (transaction) => {
-    // The row's lock comes first: who comes second finds it moved.
+    if (first.index === 0n) await transaction.query(BEGIN_POSITION, [generation, origin]);
+    // The row's lock comes before all else: who comes second finds it moved.
     const move = [generation, origin, first.index, last.index + 1n];
     if ((await transaction.query(MOVE_POSITION, move)).length === 0) return false;
     await applyChanges(transaction, { generation, origin, organisation }, changes);

@@ -3,9 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Database, Lock } from '@dockchains/database';
 
-import { BATCH, consumeEntries, findPosition } from './consume.ts';
-import type { EntrySource } from './entry-source.ts';
-import { promoteGeneration, readGenerations, sweepGenerations } from './generations.ts';
+import { BATCH, consumeEntries } from './consume.ts';
+import type { EntrySource } from '@dockchains/ledger';
+import { promoteGeneration, readStandings, type Standing, sweepGenerations } from './generations.ts';
 
 /** The few things that the catalog has to say. */
 export interface CatalogLog {
@@ -98,30 +98,26 @@ export function startConsumer(deps: ConsumerDeps, source: EntrySource): Consumer
 
 /** Consumes a batch into each generation; false if there was nothing to do. */
 async function consumeSome({ database, sources, log }: ConsumerDeps, source: EntrySource): Promise<boolean> {
-  const { serving, building } = await readGenerations(database);
+  const { serving, building, leftovers } = await readStandings(database, source.origin);
   const worked = await consumeBatch(database, source, serving);
-  if (building === undefined) return (await sweepGenerations(database)) || worked;
-  const built = await consumeBatch(database, source, building);
-  if (built) return true;
-  if (
-    await promoteGeneration(
-      database,
-      sources().map(({ origin }) => origin),
-    )
-  ) {
-    log.info({ generation: building }, 'catalog rebuilt');
-    return true;
-  }
-  return worked;
+  const swept = leftovers && (await sweepGenerations(database));
+  if (building === undefined) return worked || swept;
+  if (await consumeBatch(database, source, building)) return true;
+  const origins = sources().map(({ origin }) => origin);
+  if (!(await promoteGeneration(database, origins))) return worked || swept;
+  log.info({ generation: building.generation }, 'catalog rebuilt');
+  return true;
 }
 
-async function consumeBatch(database: Database, source: EntrySource, generation: number): Promise<boolean> {
-  const next = await findPosition(database, generation, source.origin);
+async function consumeBatch(
+  database: Database,
+  source: EntrySource,
+  { generation, next }: Standing,
+): Promise<boolean> {
   if ((await source.publishedSize()) <= next) return false;
   const entries = await source.read(next, BATCH);
   if (entries.length === 0) return false;
-  await consumeEntries(database, { source, generation }, entries);
-  return true;
+  return consumeEntries(database, { source, generation }, entries);
 }
 
 /** The advisory lock of a ledger's consumer: the first 63 bits of its hash. */

@@ -7,7 +7,7 @@ import {
   RecordError,
 } from '@dockchains/records';
 
-import type { EntrySource, SourceEntry } from './entry-source.ts';
+import type { EntrySource, SourcedEntry } from '@dockchains/ledger';
 
 /** A manifest as records tell of it. */
 export interface ArtifactChange {
@@ -77,7 +77,7 @@ type At = { readonly index: bigint; readonly at: Date };
  */
 export function foldEntries(
   { organisation }: Pick<EntrySource, 'organisation'>,
-  entries: readonly SourceEntry[],
+  entries: readonly SourcedEntry[],
 ): Changes {
   const pending: Pending = {
     ...{ withdrawn: new Set(), repositories: new Map(), artifacts: new Map(), mentioned: new Map() },

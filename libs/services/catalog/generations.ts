@@ -1,11 +1,21 @@
 import type { Database, Queryable, Statement } from '@dockchains/database';
 
-/** What the catalog is built of: the generation that is served, and the one that a rebuild fills. */
-export type Generations = { readonly serving: number; readonly building: number | undefined };
+/** A generation, and the index of the entry that it consumes next of a ledger. */
+export type Standing = { readonly generation: number; readonly next: bigint };
+
+/** How the generations stand with one ledger. */
+export type Standings = {
+  readonly serving: Standing;
+  /** What a rebuild fills. */
+  readonly building: Standing | undefined;
+  /** Whether there is anything left of what was served before. */
+  readonly leftovers: boolean;
+};
 
 const READ: Statement = {
   name: 'catalog_read_generations',
-  text: `SELECT generation, state FROM catalog_generation WHERE state <> 'dropped'`,
+  text: `SELECT g.generation, g.state, p.next FROM catalog_generation g
+         LEFT JOIN catalog_position p ON p.generation = g.generation AND p.origin = $1`,
 };
 // Of two that begin at once, one finds the key taken, and the rebuild is the other's.
 const BEGIN: Statement = {
@@ -48,11 +58,18 @@ const FORGET: Statement = {
          DELETE FROM catalog_position p USING gone WHERE p.generation = gone.generation`,
 };
 
-/** Reads which generations there are. */
-export async function readGenerations(database: Queryable): Promise<Generations> {
-  const rows = await database.query<{ generation: number; state: string }>(READ);
-  const find = (state: string): number | undefined => rows.find((row) => row.state === state)?.generation;
-  return { serving: find('serving') ?? 0, building: find('building') };
+/** Reads how the generations stand with a ledger. */
+export async function readStandings(database: Queryable, origin: string): Promise<Standings> {
+  const rows = await database.query<{ generation: number; state: string; next: bigint | null }>(READ, [
+    origin,
+  ]);
+  const find = (wanted: string): Standing | undefined => {
+    const row = rows.find(({ state }) => state === wanted);
+    return row && { generation: row.generation, next: row.next ?? 0n };
+  };
+  const serving = find('serving');
+  if (serving === undefined) throw new Error('The catalog has no generation to serve.');
+  return { serving, building: find('building'), leftovers: find('dropped') !== undefined };
 }
 
 /** Begins to fill another generation beside the one that is served; nothing if one is being filled. */

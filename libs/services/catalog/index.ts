@@ -5,7 +5,7 @@ export {
   type CatalogStatus,
   openCatalog,
 } from './catalog.ts';
-export { type EntrySource, type SourceEntry, sourceOfLedger } from './entry-source.ts';
+export { openedSource } from './opened-source.ts';
 export { CatalogError, type CatalogErrorCode } from './errors.ts';
 export type { CatalogArtifact, CatalogTag } from './read.ts';
 export { type CatalogRepository, type FoundRepository, MAX_MATCHES } from './search.ts';

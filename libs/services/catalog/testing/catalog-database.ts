@@ -1,8 +1,9 @@
 import { type Database, migrate, openDatabase } from '@dockchains/database';
 import { createTestDatabase } from '@dockchains/testing';
 
-import { consumeEntries, findPosition } from '../consume.ts';
-import type { EntrySource } from '../entry-source.ts';
+import { consumeEntries } from '../consume.ts';
+import { readStandings } from '../generations.ts';
+import type { EntrySource } from '@dockchains/ledger';
 
 /** A migrated database of a test's own. */
 export async function openCatalogDatabase(): Promise<{
@@ -23,17 +24,18 @@ export async function openCatalogDatabase(): Promise<{
   };
 }
 
+/** The index of the entry that the served generation consumes next. */
+export async function positionOf(database: Database, { origin }: EntrySource): Promise<bigint> {
+  return (await readStandings(database, origin)).serving.next;
+}
+
 /** Consumes a ledger to its end, `batch` entries at a time. */
-export async function consumeAll(
-  database: Database,
-  source: EntrySource,
-  batch = 100,
-  generation = 1,
-): Promise<void> {
+export async function consumeAll(database: Database, source: EntrySource, batch = 100): Promise<void> {
   for (;;) {
-    const entries = await source.read(await findPosition(database, generation, source.origin), batch);
+    const { serving } = await readStandings(database, source.origin);
+    const entries = await source.read(serving.next, batch);
     if (entries.length === 0) return;
-    await consumeEntries(database, { source, generation }, entries);
+    await consumeEntries(database, { source, generation: serving.generation }, entries);
   }
 }
 

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 
 import { type Digest, parseDigest } from '@dockchains/oci';
+import { parseOrigin } from '@dockchains/tlog';
 import { encodeRecord, type LedgerRecord, parseRecordId } from '@dockchains/records';
 
-import type { EntrySource, SourceEntry } from '../entry-source.ts';
+import type { EntrySource, SourcedEntry } from '@dockchains/ledger';
 
 /** A ledger in memory, to which a test appends. */
 export interface MemorySource extends EntrySource {
@@ -26,14 +27,19 @@ export function openMemorySource(origin = 'globex.example/ledger/public'): Memor
     return BigInt(entries.length);
   };
   return {
-    ...{ origin, organisation: origin.slice(0, origin.indexOf('/')), reads, appendBytes },
+    ...{
+      origin: parseOrigin(origin),
+      organisation: origin.slice(0, origin.indexOf('/')),
+      reads,
+      appendBytes,
+    },
     append: (...records) => appendBytes(...records.map(encodeRecord)),
     publishedSize: () => Promise.resolve(BigInt(entries.length)),
     read(start, limit) {
       reads.push(start);
       const part = entries.slice(Number(start), Number(start) + limit);
       return Promise.resolve(
-        part.map((entry, offset): SourceEntry => ({ index: start + BigInt(offset), entry })),
+        part.map((entry, offset): SourcedEntry => ({ index: start + BigInt(offset), entry })),
       );
     },
     subscribe(listener) {
