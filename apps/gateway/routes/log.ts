@@ -11,7 +11,7 @@ const IMMUTABLE = 'public, max-age=31536000, immutable';
 /**
  * `/log/<ledger>/…`: checkpoint, tiles and entry bundles (C2SP tlog-tiles). Of the private ledger everybody may have the
  * checkpoint, which peers witness; its tiles are for operators, and not there for anybody else (design §4). `signed` of the
- * public ledger is its newest note, which waits for cosignatures: mirrors hold what it covers before it is published.
+ * public ledger is the note that waits for cosignatures: mirrors hold what it covers before it is published.
  */
 export function registerLog(
   server: FastifyInstance,
@@ -22,7 +22,8 @@ export function registerLog(
     const ledger = ledgers.all.find((one) => one.name === name);
     if (ledger === undefined || path.length > MAX_PATH_CHARACTERS) return notFound(reply);
     if (path === 'checkpoint' || (path === 'signed' && ledger.name === 'public')) {
-      const note = path === 'signed' ? await ledger.signedCheckpoint() : await ledger.publishedCheckpoint();
+      const note =
+        path === 'signed' ? (await ledger.announcedHead()).note : await ledger.publishedCheckpoint();
       return reply
         .header('content-type', 'text/plain; charset=utf-8')
         .header('cache-control', 'no-cache')

@@ -3,10 +3,11 @@ import type { Database, Transaction } from '@dockchains/database';
 import type { LedgerRecord } from '@dockchains/records';
 import type { NoteSigner, Origin } from '@dockchains/tlog';
 
+import type { Publication } from './publish.ts';
 import type { Sealing } from './sealed/scopes.ts';
 import type { Sealer } from './sealed/seal.ts';
 
-/** The steps of the commit protocol (design §4), in their order. Publication is where witnesses will stand. */
+/** The steps of the commit protocol (design §4), in their order. Between `signed` and `published` peers cosign, where there are some. */
 export type CommitStep = 'sequenced' | 'staged' | 'signed' | 'published' | 'promoted';
 
 /** A committed range of indices [start, end) and the tree's root at `end`. */
@@ -27,6 +28,8 @@ export interface LedgerDeps {
   readonly signer: NoteSigner;
   /** Where the records of this ledger are sealed; without it they stand in the clear. */
   readonly sealing?: Sealing;
+  /** Who must cosign a head before everybody may see it; without it nobody must. */
+  readonly publication?: Publication;
   readonly clock: () => Date;
   /** At most one checkpoint in this time, in milliseconds. */
   readonly checkpointIntervalMs: number;

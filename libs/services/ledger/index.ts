@@ -1,5 +1,6 @@
 export type { PreparedEntry } from './append.ts';
 export type { Batch, CommitStep, LedgerDeps, LedgerLog } from './context.ts';
+export type { Cosigner, Cosigning } from './cosigning.ts';
 export type { EntrySource, SourcedEntry } from './entry-source.ts';
 export { LedgerError } from './errors.ts';
 export type { LedgerErrorCode } from './errors.ts';
@@ -8,4 +9,5 @@ export { openLedger } from './ledger.ts';
 export type { Ledger, LedgerStatus } from './ledger.ts';
 export { gatherLedgers } from './ledgers.ts';
 export type { LedgerName, Ledgers } from './ledgers.ts';
+export type { Cosigned, Publication } from './publish.ts';
 export type { FoundEntry, IndexedEntry, Shown } from './reads.ts';

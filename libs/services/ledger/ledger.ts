@@ -6,7 +6,8 @@ import { LRUCache } from 'lru-cache';
 
 import { enqueue, prepareEntries, type PreparedEntry, queueParameters } from './append.ts';
 import { beginLedger } from './begin.ts';
-import { type LedgerContext, type LedgerDeps, signedKey } from './context.ts';
+import type { LedgerContext, LedgerDeps } from './context.ts';
+import { type Cosigning, openCosigning } from './cosigning.ts';
 import { type EntrySource, openListeners } from './entry-source.ts';
 import { QUEUED_AT_MOST } from './entries.ts';
 import { LedgerError } from './errors.ts';
@@ -31,8 +32,10 @@ const TILE_CACHE_BYTES = 32 * 1024 * 1024;
 
 const READ_STATUS = {
   name: 'ledger-read-status',
-  text: `SELECT l.size, p.size AS published, p.published_at, ${QUEUED_AT_MOST} AS queued
-         FROM ledger l JOIN published_checkpoint p ON p.ledger_id = l.id WHERE l.id = $1`,
+  text: `SELECT l.size, p.size AS published, p.published_at, a.announced_at, ${QUEUED_AT_MOST} AS queued
+         FROM ledger l JOIN published_checkpoint p ON p.ledger_id = l.id
+           LEFT JOIN announced_head a ON a.ledger_id = l.id AND a.size > p.size
+         WHERE l.id = $1`,
 };
 
 /** How a ledger stands. */
@@ -44,12 +47,14 @@ export interface LedgerStatus {
   readonly size: bigint;
   readonly publishedSize: bigint;
   readonly publishedAt: Date;
+  /** Since when a signed head waits for cosignatures, where one does. */
+  readonly waitingSince: Date | undefined;
   /** How many records wait for their index; never less than there are. */
   readonly queued: bigint;
 }
 
 /** One log of one visibility, as the services above see it. */
-export interface Ledger {
+export interface Ledger extends Cosigning {
   readonly origin: Origin;
   readonly name: string;
   /** The log's C2SP verifier key. */
@@ -78,8 +83,6 @@ export interface Ledger {
   wake(): void;
   /** The signed note that everybody may see. */
   publishedCheckpoint(): Promise<string>;
-  /** The newest note that was signed, published or not: whoever cosigns needs it before it is. */
-  signedCheckpoint(): Promise<string>;
   publishedSize(): Promise<bigint>;
   publishedHead(): Promise<KeptHead>;
   readTile(tile: TileId): Promise<Uint8Array | undefined>;
@@ -141,7 +144,12 @@ export async function openLedger(given: LedgerDeps): Promise<Ledger> {
     throw new LedgerError('CONTRADICTION', `${deps.origin} has no published checkpoint.`);
   };
 
+  const onPublished = (): void => {
+    publications.notify();
+    sequencer.wake();
+  };
   return {
+    ...openCosigning(context, { cache, onPublished }),
     origin: deps.origin,
     name,
     verifierKey: encodeVerifierKey(deps.signer.verifierKey),
@@ -162,9 +170,6 @@ export async function openLedger(given: LedgerDeps): Promise<Ledger> {
     },
 
     publishedCheckpoint: async () => (await published()).note,
-    // Out of the tile store, where each note goes before anybody may see it.
-    signedCheckpoint: async () =>
-      (await deps.tiles.get(signedKey(name)))?.toString('utf8') ?? (await published()).note,
     publishedSize: async () => (await published()).size,
     publishedHead: published,
     readTile: (tile) => readTile(context, cache, tile),
@@ -185,6 +190,7 @@ export async function openLedger(given: LedgerDeps): Promise<Ledger> {
         size: bigint;
         published: bigint;
         published_at: Date;
+        announced_at: Date | null;
         queued: bigint;
       }>(READ_STATUS, [context.ledgerId]);
       if (row === undefined)
@@ -196,6 +202,7 @@ export async function openLedger(given: LedgerDeps): Promise<Ledger> {
         size: row.size,
         publishedSize: row.published,
         publishedAt: row.published_at,
+        waitingSince: row.announced_at ?? undefined,
         queued: row.queued,
       };
     },

@@ -1,10 +1,19 @@
 import type { Transaction } from '@dockchains/database';
-import { entriesPath, openCheckpoint, parseBundle, rootFromTiles, TILE_WIDTH } from '@dockchains/tlog';
+import {
+  encodeNote,
+  entriesPath,
+  openCheckpoint,
+  parseBundle,
+  rootFromTiles,
+  TILE_WIDTH,
+} from '@dockchains/tlog';
 
 import { keyOf, signedKey, type Batch, type LedgerContext } from './context.ts';
 import { insertEntries, lockHead, readHead, type Head, type NewEntry } from './entries.ts';
 import { LedgerError } from './errors.ts';
 import { findPublishedHead, findSignedHead, publishHead, type KeptHead } from './heads.ts';
+import { findKeptPublished } from './kept-published.ts';
+import { publishSigned } from './publish.ts';
 import { ensurePartitions, noteBatch } from './sequence.ts';
 import { bodiesKey, parseBodies } from './sealed/bodies.ts';
 import { type FoundBytes, recordIdOf, restoreEntry } from './sealed/restore.ts';
@@ -28,21 +37,51 @@ const SET_SIGNED = {
 
 /** What the tile store knows beyond the database. */
 export interface Evidence {
-  /** The head noted as signed in the tile store. */
+  /** The newest head that is known to be signed, to the tile store or to who witnessed it. */
   readonly signed: KeptHead | undefined;
+  /** Heads that others cosigned. */
+  readonly witnessed: readonly KeptHead[];
   readonly staged: readonly { end: bigint; key: string }[];
 }
 
-/** Reads the tile store's side. @throws LedgerError CONTRADICTION if its signed note is not by our key */
+/** Reads the tile store's side, and the witnesses'. @throws LedgerError CONTRADICTION if the store's signed note is not by our key */
 export async function readEvidence(context: LedgerContext): Promise<Evidence> {
-  const bytes = await context.tiles.get(signedKey(context.name));
+  const kept = await findKeptSigned(context);
   const staged = await listStaged(context.tiles, context.name);
-  if (bytes === undefined) return { signed: undefined, staged };
-  const note = bytes.toString('utf8');
+  const witnessed = await findWitnessed(context);
+  const signed = [...(kept === undefined ? [] : [kept]), ...witnessed].reduce<KeptHead | undefined>(
+    (newest, head) => (newest === undefined || head.size > newest.size ? head : newest),
+    undefined,
+  );
+  return { signed, witnessed, staged };
+}
+
+/** What is not by our key is not ours to answer for, whoever says that it witnessed it. */
+const findWitnessed = async (context: LedgerContext): Promise<KeptHead[]> => {
+  const notes = (await context.publication?.findWitnessed()) ?? [];
+  return notes.flatMap((note) => {
+    try {
+      return [openHead(context, note)];
+    } catch {
+      return [];
+    }
+  });
+};
+
+const openHead = ({ signer, origin }: LedgerContext, note: string): KeptHead => {
+  const { verifierKey } = signer;
+  const { checkpoint, note: opened } = openCheckpoint(note, verifierKey);
+  if (checkpoint.origin !== origin) throw new Error(`it is of ${checkpoint.origin}`);
+  const own = opened.signatures.filter(({ name, keyId }) => name === origin && keyId === verifierKey.keyId);
+  const signed = encodeNote(opened.text, [...new Set(own.map(({ line }) => line))]);
+  return { size: checkpoint.size, root: Buffer.from(checkpoint.root), note: signed };
+};
+
+const findKeptSigned = async (context: LedgerContext): Promise<KeptHead | undefined> => {
+  const bytes = await context.tiles.get(signedKey(context.name));
+  if (bytes === undefined) return undefined;
   try {
-    const { checkpoint } = openCheckpoint(note, context.signer.verifierKey);
-    if (checkpoint.origin !== context.origin) throw new Error(`it is of ${checkpoint.origin}`);
-    return { signed: { size: checkpoint.size, root: Buffer.from(checkpoint.root), note }, staged };
+    return openHead(context, bytes.toString('utf8'));
   } catch (cause) {
     throw new LedgerError(
       'CONTRADICTION',
@@ -50,7 +89,7 @@ export async function readEvidence(context: LedgerContext): Promise<Evidence> {
       { cause },
     );
   }
-}
+};
 
 /**
  * Why the database can't be trusted to be the latest, if it is behind the tile store; undefined if it is not.
@@ -58,8 +97,8 @@ export async function readEvidence(context: LedgerContext): Promise<Evidence> {
  */
 export async function findLag(context: LedgerContext, evidence: Evidence): Promise<string | undefined> {
   const head = await readHead(context.database, context.ledgerId);
-  if (evidence.signed !== undefined && evidence.signed.size <= head.size) {
-    await requireRoot(context, evidence.signed);
+  for (const known of [evidence.signed, ...evidence.witnessed]) {
+    if (known !== undefined && known.size <= head.size) await requireRoot(context, known);
   }
   const signed = await findSignedHead(context.database, context.ledgerId);
   const last = evidence.staged.at(-1);
@@ -197,7 +236,12 @@ const adoptSigned = async (context: LedgerContext, { signed }: Evidence): Promis
   }
   await requireRoot(context, signed);
   await context.database.query(SET_SIGNED, [context.ledgerId, signed.size, signed.root, signed.note]);
-  await publishHead(context, signed);
+  const published = await findKeptPublished(context);
+  if (published !== undefined && published.size <= signed.size) {
+    await requireRoot(context, published);
+    await publishHead(context, published);
+  }
+  await publishSigned(context, signed);
 };
 
 /** The entries in the database must give the root that was signed at its size. */

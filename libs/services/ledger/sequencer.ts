@@ -6,8 +6,9 @@ import type { Lock } from '@dockchains/database';
 import type { Batch, CommitStep, LedgerContext } from './context.ts';
 import { QUEUED_AT_MOST, readHead } from './entries.ts';
 import { LedgerError } from './errors.ts';
-import { publishHead, signBatch } from './heads.ts';
+import { findSignedHead, signBatch } from './heads.ts';
 import { promoteBatch } from './promote.ts';
+import { publishAnnounced, publishSigned } from './publish.ts';
 import { findLag, readEvidence, recover } from './recover.ts';
 import { closeDueScopes } from './sealed/closing.ts';
 import {
@@ -27,7 +28,13 @@ const CLOSE_INTERVAL_MS = 1_000;
 
 const READ_BATCHES = {
   name: 'ledger-read-batches',
-  text: 'SELECT start, "end", root FROM ledger_batch WHERE ledger_id = $1 ORDER BY "end" LIMIT 64',
+  text: 'SELECT start, "end", root FROM ledger_batch WHERE ledger_id = $1 AND "end" > $2 ORDER BY "end" LIMIT 64',
+};
+const READ_WAITING = {
+  name: 'ledger-read-waiting-batches',
+  text: `SELECT b.start, b."end", b.root, b."end" <= p.size AS "isPublished" FROM ledger_batch b
+           JOIN published_checkpoint p ON p.ledger_id = b.ledger_id
+         WHERE b.ledger_id = $1 AND b."end" <= $2 ORDER BY b."end" LIMIT 64`,
 };
 const READ_BACKLOG = {
   name: 'ledger-read-backlog',
@@ -56,6 +63,12 @@ export class Sequencer {
   #seen: SeenHead | undefined;
   #closedAt = -Infinity;
   #partitionedUntil = 0n;
+  // Batches up to here are staged and signed; those of them that still have rows wait to be published or promoted.
+  #signedThrough = 0n;
+  #isWaiting = false;
+  #announced: bigint | undefined;
+  // Since when their oldest records wait, of batches of our own: for metrics.
+  readonly #queuedAt = new Map<bigint, Date>();
   #wake: (() => void) | undefined;
   #running: Promise<void> = Promise.resolve();
 
@@ -123,6 +136,7 @@ export class Sequencer {
     if (this.#seen !== undefined) refuseRegression(head, this.#seen);
     this.#seen = head;
     await this.#finishBatches();
+    if (this.#isWaiting) await this.#finishWaiting();
     await this.#closeScopes();
     await this.#countQueued();
     if (this.state.queued === 0n) return false;
@@ -160,6 +174,7 @@ export class Sequencer {
     const { database, ledgerId } = this.#context;
     const unfinished = await database.query<{ start: bigint; end: bigint; root: Buffer }>(READ_BATCHES, [
       ledgerId,
+      this.#signedThrough,
     ]);
     for (const batch of unfinished) {
       if (batch.end === sequenced?.batch.end) await this.#finishBatch(sequenced.batch, sequenced.entries);
@@ -167,12 +182,43 @@ export class Sequencer {
     }
   }
 
+  /** Where peers must cosign, the batch stays behind and later ones go on: `#finishWaiting` ends it. */
   async #finishBatch(batch: Batch, entries?: readonly Uint8Array[]): Promise<void> {
     await stageBatch(this.#context, batch, entries);
     await this.#report('staged', batch);
     const signed = await signBatch(this.#context, batch);
     await this.#report('signed', batch);
-    await publishHead(this.#context, signed);
+    const isPublished = await publishSigned(this.#context, signed);
+    if (isPublished) {
+      await this.#promote(batch);
+    } else {
+      this.#isWaiting = true;
+      if (batch.oldestQueuedAt !== undefined) this.#queuedAt.set(batch.end, batch.oldestQueuedAt);
+    }
+    this.#signedThrough = batch.end;
+  }
+
+  /** Batches whose heads waited: whichever gateway got the cosignatures has published them, and it is ours to promote what they cover. */
+  async #finishWaiting(): Promise<void> {
+    const { database, ledgerId, publication } = this.#context;
+    const announced = await publishAnnounced(this.#context);
+    // Another gateway may have announced it.
+    if (announced !== undefined && announced !== this.#announced) publication?.announce();
+    this.#announced = announced;
+    const rows = await database.query<Batch & { readonly isPublished: boolean }>(READ_WAITING, [
+      ledgerId,
+      this.#signedThrough,
+    ]);
+    for (const { start, end, root, isPublished } of rows) {
+      if (!isPublished) return;
+      const oldestQueuedAt = this.#queuedAt.get(end);
+      this.#queuedAt.delete(end);
+      await this.#promote({ start, end, root, ...(oldestQueuedAt !== undefined && { oldestQueuedAt }) });
+    }
+    if (rows.length === 0) this.#isWaiting = false;
+  }
+
+  async #promote(batch: Batch): Promise<void> {
     await this.#report('published', batch);
     await promoteBatch(this.#context, batch);
     await this.#report('promoted', batch);
@@ -193,6 +239,11 @@ export class Sequencer {
       log.warn({ origin, recovered: String(recovered) }, 'ledger recovered');
     }
     this.#seen = await readHead(this.#context.database, this.#context.ledgerId);
+    // What was signed had been staged before. The last one is done again: its note may not be in the tile store yet.
+    const signed = await findSignedHead(this.#context.database, this.#context.ledgerId);
+    this.#signedThrough = (signed?.size ?? 0n) - 1n;
+    this.#isWaiting = true;
+    this.#queuedAt.clear();
     this.state.frozen = undefined;
   }
 

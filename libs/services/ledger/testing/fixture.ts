@@ -19,6 +19,9 @@ export const ORIGIN = parseOrigin('acme.example/ledger/public');
 
 const { privateKey } = generateKeyPairSync('ed25519');
 
+/** The key that signs for that ledger. */
+export const fixtureVerifierKey = createNoteSigner({ name: ORIGIN, privateKey }).verifierKey;
+
 /** A tile store and a keys folder of a test's own, and as many databases as it wants beside them. */
 export interface LedgerFixture {
   readonly folder: string;
