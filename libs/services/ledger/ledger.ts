@@ -175,7 +175,7 @@ export async function openLedger(given: LedgerDeps): Promise<Ledger> {
     readTile: (tile) => readTile(context, cache, tile),
     readBundle: (bundle) => readBundle(context, cache, bundle),
     source: (organisation) => ({
-      ...{ origin: deps.origin, organisation, subscribe: publications.subscribe },
+      ...{ origin: deps.origin, organisation, subscribe: (listener) => publications.subscribe(listener) },
       publishedSize: async () => (await published()).size,
       read: (start, limit) => readEntries(context, start, limit),
     }),
