@@ -1,17 +1,21 @@
 import {
+  appendToTree,
   type Checkpoint,
+  computeTile,
+  type DerivedTile,
   entriesPath,
   HASH_BYTES,
-  computeTile,
+  partialTiles,
+  rootWith,
   TILE_WIDTH,
   tilePath,
   tileRoot,
   tileWidth,
+  type TiledTree,
 } from '@dockchains/tlog';
 
 import { checkPair, type LeadsUpward, type StoredPair } from './audit-bundle.ts';
 import { type AuditFinding, compareTile, isFinding, readOrFind } from './audit-finding.ts';
-import { appendToTree, type AuditTree, type DerivedTile, partialTiles, rootWith } from './audit-tree.ts';
 import { inOrder } from './in-order.ts';
 import type { LogReader } from './log.ts';
 
@@ -20,18 +24,18 @@ export type Walk = {
   readonly reader: LogReader;
   readonly checkpoint: Checkpoint;
   /** A multiple of 256 entries. */
-  readonly start: AuditTree;
+  readonly start: TiledTree;
   /** An earlier checkpoint, not before `start` and not after `checkpoint`, that the tree must run through. */
   readonly earlier: { readonly size: bigint; readonly root: Uint8Array } | undefined;
   /** Called after each bundle with the tree that is checked, full bundles only. */
-  readonly onBundle: (tree: AuditTree) => Promise<void>;
+  readonly onBundle: (tree: TiledTree) => Promise<void>;
 };
 
 const WIDTH = BigInt(TILE_WIDTH);
 const IN_FLIGHT = 8;
 
 /** Checks every bundle and tile; gives the tree of all full bundles, from which a later walk can start. */
-export async function walkLog(walk: Walk): Promise<AuditTree | AuditFinding> {
+export async function walkLog(walk: Walk): Promise<TiledTree | AuditFinding> {
   const { checkpoint, reader, start, earlier } = walk;
   const pairs = inOrder(bundleIndices(start.size / WIDTH, checkpoint.size), {
     width: IN_FLIGHT,
@@ -78,7 +82,7 @@ async function readPair(reader: LogReader, index: bigint, size: bigint): Promise
 /** A full tile's root stands in the tile above; the last, partial one is judged by the signed root. */
 function upwardOf(
   { reader, checkpoint }: Walk,
-  { index, tree, width }: { index: bigint; tree: AuditTree; width: number },
+  { index, tree, width }: { index: bigint; tree: TiledTree; width: number },
 ): LeadsUpward {
   if (width < TILE_WIDTH) {
     return (leafHashes) => Promise.resolve(isEqual(rootWith(tree, leafHashes), checkpoint.root));
@@ -106,7 +110,7 @@ async function compareAll(
   return undefined;
 }
 
-async function finish({ reader, checkpoint }: Walk, tree: AuditTree): Promise<AuditFinding | undefined> {
+async function finish({ reader, checkpoint }: Walk, tree: TiledTree): Promise<AuditFinding | undefined> {
   const finding = await compareAll(reader, partialTiles(tree));
   if (finding !== undefined || isEqual(rootWith(tree, []), checkpoint.root)) return finding;
   const message = `The ${checkpoint.size} entries agree with all tiles, but their root is not the one that was signed.`;
@@ -114,7 +118,7 @@ async function finish({ reader, checkpoint }: Walk, tree: AuditTree): Promise<Au
 }
 
 /** Whether the earlier checkpoint lies within these leaves and has another root than the tree had there. */
-function isForkedAt(earlier: Walk['earlier'], tree: AuditTree, leafHashes: readonly Uint8Array[]): boolean {
+function isForkedAt(earlier: Walk['earlier'], tree: TiledTree, leafHashes: readonly Uint8Array[]): boolean {
   if (earlier === undefined || earlier.size < tree.size) return false;
   const count = earlier.size - tree.size;
   if (count > BigInt(leafHashes.length)) return false;

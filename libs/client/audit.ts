@@ -1,8 +1,7 @@
-import type { Accepted, Policy } from '@dockchains/tlog';
+import { type Accepted, EMPTY_TREE, type Policy } from '@dockchains/tlog';
 
 import { type AuditFinding, isFinding } from './audit-finding.ts';
 import type { AuditState } from './audit-state.ts';
-import { EMPTY_TREE } from './audit-tree.ts';
 import { walkLog } from './audit-walk.ts';
 import { verifyCheckpoint } from './checkpoint.ts';
 import { ClientError } from './errors.ts';

@@ -2,6 +2,7 @@
 export type TlogErrorCode =
   | 'BAD_BUNDLE'
   | 'BAD_CHECKPOINT'
+  | 'BAD_EQUIVOCATION'
   | 'BAD_FRONTIER'
   | 'BAD_HASH'
   | 'BAD_INDEX'

@@ -10,6 +10,13 @@ export {
   signCheckpoint,
 } from './checkpoint.ts';
 export { cosign, type Cosigner, createCosigner, verifyCosignature } from './cosignature.ts';
+export {
+  encodeEquivocation,
+  type Equivocation,
+  MAX_EQUIVOCATION_BYTES,
+  parseEquivocation,
+  verifyEquivocation,
+} from './equivocation.ts';
 export { TlogError, type TlogErrorCode } from './errors.ts';
 export {
   appendLeaves,
@@ -54,6 +61,16 @@ export { encodePolicy, parsePolicy } from './policy-file.ts';
 export { encodeProofFile, parseProofFile, type ProofFile, verifyProofFile } from './proof-file.ts';
 export { proveConsistency, proveInclusion, rootFromTiles, type TileReader } from './prove.ts';
 export { createNoteSigner, type NoteSigner } from './sign-note.ts';
+export {
+  appendToTree,
+  type DerivedTile,
+  EMPTY_TREE,
+  encodeTails,
+  parseTiledTree,
+  partialTiles,
+  rootWith,
+  type TiledTree,
+} from './tiled-tree.ts';
 export {
   type BundleId,
   computeTile,

@@ -1,0 +1,105 @@
+import { type Checkpoint, openCheckpoint } from './checkpoint.ts';
+import { decodeBase64, decodeText, encodeBase64, equalBytes } from './encoding.ts';
+import { TlogError } from './errors.ts';
+import { HASH_BYTES } from './hash.ts';
+import type { VerifierKey } from './keys.ts';
+import { parseNote } from './note.ts';
+import { MAX_PROOF_HASHES, verifyConsistency } from './verify-proof.ts';
+
+/**
+ * Two notes of one log that cannot both be of one history. Where their sizes differ, `prefix` tells which root, 32 bytes, the
+ * tree of `newer` has at the size of `older`, and `proof` shows that it does (RFC 6962 §2.1.2).
+ */
+export type Equivocation = {
+  readonly older: string;
+  readonly newer: string;
+  readonly prefix?: { readonly root: Uint8Array; readonly proof: readonly Uint8Array[] };
+};
+
+/** Length limit of the file in bytes. */
+export const MAX_EQUIVOCATION_BYTES = 128 * 1024;
+
+const FIRST_LINE = 'dockchains.org/equivocation@v1';
+const MAX_NOTE_BYTES = 48 * 1024;
+
+/**
+ * Encodes the proof as text: a first line that names the form, then in base64, a line each, the prefix's root and its
+ * proof if there is one; a blank line; the older note; a blank line; the newer note.
+ * @throws TlogError BAD_EQUIVOCATION, BAD_NOTE for notes that are none
+ */
+export function encodeEquivocation({ older, newer, prefix }: Equivocation): string {
+  const hashes = prefix === undefined ? [] : [prefix.root, ...prefix.proof];
+  const text = [[FIRST_LINE, ...hashes.map(encodeBase64), ''].join('\n'), older, newer].join('\n');
+  parseEquivocation(text);
+  return text;
+}
+
+/**
+ * Reads a proof; nothing is verified.
+ * @throws TlogError BAD_EQUIVOCATION, BAD_NOTE
+ */
+export function parseEquivocation(source: string | Uint8Array): Equivocation {
+  const text = decodeText(source, MAX_EQUIVOCATION_BYTES);
+  // Checkpoints have no extension lines here, so that each note has just one blank line.
+  const [header, olderText, olderLines, newerText, newerLines, ...rest] = text?.split('\n\n', 6) ?? [];
+  if (
+    header === undefined ||
+    olderText === undefined ||
+    olderLines === undefined ||
+    newerText === undefined ||
+    newerLines === undefined ||
+    rest.length > 0
+  ) {
+    throw refused(`A first line "${FIRST_LINE}", and two notes behind blank lines, are expected.`);
+  }
+  const [first, root, ...proof] = header.split('\n');
+  if (first !== FIRST_LINE || proof.length > MAX_PROOF_HASHES) {
+    throw refused(`It must begin with "${FIRST_LINE}" and at most ${MAX_PROOF_HASHES + 1} hashes.`);
+  }
+  return {
+    older: requireNote(`${olderText}\n\n${olderLines}\n`),
+    newer: requireNote(`${newerText}\n\n${newerLines}`),
+    ...(root !== undefined && { prefix: { root: parseHash(root), proof: proof.map(parseHash) } }),
+  };
+}
+
+/**
+ * Verifies, with nothing but the log's key, that the log signed two histories, and gives the two heads.
+ * @throws TlogError BAD_EQUIVOCATION if the two agree, or if the proof does not show that they do not; as openCheckpoint
+ */
+export function verifyEquivocation(
+  { older, newer, prefix }: Equivocation,
+  logKey: VerifierKey,
+): { older: Checkpoint; newer: Checkpoint } {
+  const before = openCheckpoint(older, logKey).checkpoint;
+  const after = openCheckpoint(newer, logKey).checkpoint;
+  if (before.size > after.size) throw refused('The older note has more entries than the newer one.');
+  if (before.size === after.size) {
+    if (equalBytes(before.root, after.root)) throw refused('Both notes have the same root.');
+    return { older: before, newer: after };
+  }
+  if (prefix === undefined) {
+    throw refused('The sizes differ, and nothing shows which root the newer tree had at the older size.');
+  }
+  verifyConsistency({
+    ...{ oldSize: before.size, newSize: after.size, proof: prefix.proof },
+    ...{ oldRoot: prefix.root, newRoot: after.root },
+  });
+  if (equalBytes(prefix.root, before.root)) throw refused('The newer tree extends the older one.');
+  return { older: before, newer: after };
+}
+
+function requireNote(note: string): string {
+  parseNote(note, { maxBytes: MAX_NOTE_BYTES });
+  return note;
+}
+
+function parseHash(line: string): Uint8Array {
+  const hash = decodeBase64(line);
+  if (hash?.length === HASH_BYTES) return hash;
+  throw refused(`Each hash is ${HASH_BYTES} bytes in padded base64.`);
+}
+
+function refused(reason: string): TlogError {
+  return new TlogError('BAD_EQUIVOCATION', `This proves no equivocation. ${reason}`);
+}
