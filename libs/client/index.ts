@@ -24,7 +24,8 @@ export {
 } from './evidence.ts';
 export { graphql, type Operation } from './graphql.ts';
 export { changeImmutableTagRule, type ImmutableTagRule, listImmutableTagRules } from './immutable-tags.ts';
-export type { Fetch } from './http.ts';
+export { type BoundedRequest, type BoundedResponse, type Fetch, send, sendOk } from './http.ts';
+export { inOrder } from './in-order.ts';
 export { type LogReader, openDirectoryLog, openGatewayLog, openHttpLog } from './log.ts';
 export {
   type Artifact,

@@ -24,6 +24,8 @@ import type { Session } from './session.ts';
 export type LogReader = {
   /** The latest checkpoint, a signed note in UTF-8. @throws ClientError */
   readonly readCheckpoint: () => Promise<Uint8Array>;
+  /** The newest note that was signed and may not be published yet, of a gateway. @throws ClientError NOT_FOUND elsewhere */
+  readonly readSigned: () => Promise<Uint8Array>;
   /** At most `width` × 32 bytes. @throws ClientError NOT_FOUND if there is no such tile */
   readonly readTile: (tile: TileId) => Promise<Uint8Array>;
   /** @throws ClientError NOT_FOUND if there is no such bundle */
@@ -40,12 +42,16 @@ const MAX_BUNDLE_BYTES = (TILE_WIDTH + 1) * (LENGTH_BYTES + MAX_ENTRY_BYTES);
 const RETRIES = 4;
 const FIRST_RETRY_MS = 200;
 
-/** Reads the log below `url` over HTTP (C2SP tlog-tiles); what may pass by itself is tried up to five times. */
-export function openHttpLog(fetch: Fetch, url: string): LogReader {
+/** Reads the log below `url` over HTTP (C2SP tlog-tiles); what may pass by itself is tried up to `retries` times more, 4 unless told. */
+export function openHttpLog(
+  fetch: Fetch,
+  url: string,
+  { retries = RETRIES }: { retries?: number } = {},
+): LogReader {
   const root = url.replace(/\/+$/, '');
-  return readerOf((path, maxBytes) =>
-    retrying(async () => (await sendOk(fetch, { url: `${root}/${path}`, maxBytes })).bytes),
-  );
+  const read: ReadPath = async (path, maxBytes) =>
+    (await sendOk(fetch, { url: `${root}/${path}`, maxBytes })).bytes;
+  return readerOf((path, maxBytes) => retrying(() => read(path, maxBytes), retries));
 }
 
 /** Reads a ledger through its gateway, as an operator: tiles and bundles of a private one are not there for others. */
@@ -93,6 +99,7 @@ function readerOf(read: ReadPath): LogReader {
 
   return {
     readCheckpoint: () => read('checkpoint', MAX_CHECKPOINT_BYTES),
+    readSigned: () => read('signed', MAX_CHECKPOINT_BYTES),
     readTile: async ({ level, ...id }) => {
       const pathOf = (wanted: BundleId) => tilePath({ level, ...wanted });
       const { bytes, isCut } = await readWidth(id, { pathOf, maxBytes: MAX_TILE_BYTES });
@@ -115,9 +122,9 @@ function endOfEntries(bytes: Uint8Array, count: number): number {
   return offset;
 }
 
-function retrying(read: () => Promise<Uint8Array>): Promise<Uint8Array> {
+function retrying(read: () => Promise<Uint8Array>, retries: number = RETRIES): Promise<Uint8Array> {
   return pRetry(read, {
-    retries: RETRIES,
+    retries,
     minTimeout: FIRST_RETRY_MS,
     shouldRetry: ({ error }) => isTransient(error),
   });

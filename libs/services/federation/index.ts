@@ -1,2 +1,19 @@
 export { FederationError, type FederationErrorCode } from './errors.ts';
 export type { Peer, Peers } from './peers/peers.ts';
+export { type Evidence, type KeptEquivocation, openEvidence } from './gossip/evidence.ts';
+export {
+  type Cosigned,
+  encodeCosigned,
+  MAX_COSIGNED_BYTES,
+  parseCosigned,
+  postCosigned,
+} from './replication/cosigned.ts';
+export type { MirrorFiles } from './replication/mirror-files.ts';
+export type { Arrival } from './replication/packages.ts';
+export { hashOrigin } from './replication/replica.ts';
+export {
+  openReplication,
+  type ReplicaStatus,
+  type Replication,
+  type ReplicationDeps,
+} from './replication/replication.ts';

@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto';
+
+import { ClientError } from '@dockchains/client';
+import { type Origin, parseOrigin, parseVerifierKey, TlogError, type VerifierKey } from '@dockchains/tlog';
+
+import { FederationError } from '../errors.ts';
+import type { Peer } from '../peers/peers.ts';
+
+/** The origin of a peer's public log. */
+export function originOf({ descriptor }: Pick<Peer, 'descriptor'>): Origin {
+  return parseOrigin(keyOf({ descriptor }).name);
+}
+
+/** The key of a peer's public log. */
+export function keyOf({ descriptor }: Pick<Peer, 'descriptor'>): VerifierKey {
+  return parseVerifierKey(descriptor.keys.logs.public);
+}
+
+/** Whether what went wrong lies with whoever was asked. */
+export function isTheirs(error: unknown): error is ClientError | TlogError | FederationError {
+  if (error instanceof FederationError) return error.code !== 'OVERTAKEN';
+  return error instanceof ClientError || error instanceof TlogError;
+}
+
+/** The advisory lock of the replica of an origin: the first 63 bits of its hash. */
+export const lockKey = (origin: string): bigint =>
+  createHash('sha256').update(`dockchains/v1/replica\n${origin}`).digest().readBigUInt64BE() >> 1n;
