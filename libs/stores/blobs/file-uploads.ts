@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -11,6 +11,7 @@ import { type DurableFolder, syncFolder } from './durable.ts';
 import { BlobStoreError, hasErrno } from './errors.ts';
 import { openBlobOf } from './open-blob.ts';
 import { PieceFile } from './piece-file.ts';
+import { beginPieceHash, type PieceHash } from './piece-hash.ts';
 import { PIECE_BYTES } from './pieces.ts';
 import { writeStream, type Written } from './write-stream.ts';
 
@@ -22,7 +23,7 @@ const MAX_RUNNING = 4096;
  * The hash over the first `size` bytes of an upload, all of them synced. It is of no use once the file was written after `mtimeNs`: another
  * gateway may have put other bytes where ours were never counted.
  */
-type RunningHash = { algorithm: DigestAlgorithm; hash: Hash; size: number; mtimeNs: bigint };
+type RunningHash = { algorithm: DigestAlgorithm; hash: PieceHash; size: number; mtimeNs: bigint };
 
 /** The uploads of a file blob store: `uploads/<id>`, and for those of this process the hash of what was written so far. */
 export class FileUploads {
@@ -50,7 +51,7 @@ export class FileUploads {
     });
     try {
       const { mtimeNs } = await file.stat({ bigint: true });
-      this.#remember(id, { algorithm, hash: createHash(algorithm), size: 0, mtimeNs });
+      this.#remember(id, { algorithm, hash: beginPieceHash(algorithm), size: 0, mtimeNs });
     } finally {
       await file.close();
     }
@@ -108,18 +109,18 @@ export class FileUploads {
       await beforePlacing?.();
       await rename(path, target);
       await syncFolder(dirname(target));
-      this.#running.delete(id);
+      this.#drop(id);
       return { size: Number(found.size) };
     });
   }
 
   forget(id: string): void {
-    this.#running.delete(id);
+    this.#drop(id);
   }
 
   cancel(id: string): Promise<boolean> {
     return this.#exclusively(id, async () => {
-      this.#running.delete(id);
+      this.#drop(id);
       try {
         await unlink(this.#path(id));
         return true;
@@ -147,9 +148,13 @@ export class FileUploads {
     const before = await file.stat({ bigint: true });
     const cut = await cutTo(file, Number(before.size), offset);
     const running = this.#running.get(id);
-    const usable = running?.size === offset && running.mtimeNs === before.mtimeNs ? running : undefined;
+    const usable =
+      running?.size === offset && running.mtimeNs === before.mtimeNs && running.hash.isAlive()
+        ? running
+        : undefined;
     // Taken out while it is not known to match the file.
-    this.#running.delete(id);
+    if (usable === undefined) this.#drop(id);
+    else this.#running.delete(id);
     try {
       const pieces = new PieceFile(this.#path(id), file);
       const written = await writeStream(
@@ -165,6 +170,7 @@ export class FileUploads {
       }
       return written;
     } catch (error) {
+      usable?.hash.drop();
       // Gives the space back, and later appends begin where the sender was told that they do.
       await file.truncate(offset).catch(() => undefined);
       throw error;
@@ -179,7 +185,7 @@ export class FileUploads {
   ): Promise<string> {
     const running = this.#running.get(id);
     const whole = running?.size === Number(size) && running.mtimeNs === mtimeNs;
-    if (whole && running.algorithm === algorithm) return running.hash.copy().digest('hex');
+    if (whole && running.algorithm === algorithm && running.hash.isAlive()) return running.hash.digest();
 
     const path = this.#path(id);
     const file = await open(path, 'r+');
@@ -197,7 +203,12 @@ export class FileUploads {
     this.#running.set(id, running);
     if (this.#running.size <= MAX_RUNNING) return;
     const [oldest] = this.#running.keys();
-    if (oldest !== undefined) this.#running.delete(oldest);
+    if (oldest !== undefined) this.#drop(oldest);
+  }
+
+  #drop(id: string): void {
+    this.#running.get(id)?.hash.drop();
+    this.#running.delete(id);
   }
 
   async #exclusively<T>(id: string, operation: () => Promise<T>): Promise<T> {

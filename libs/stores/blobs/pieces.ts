@@ -8,7 +8,7 @@ const MAX_SPARE = 32;
 // 64 MiB of them have been made.
 const spare: ArrayBufferLike[] = [];
 
-/** Gives a buffer of {@link PIECE_BYTES} with anything in it. */
+/** Gives a buffer of {@link PIECE_BYTES} with anything in it, which threads can share. */
 export function takePiece(): Buffer {
   const memory = spare.pop() ?? allocate();
   return Buffer.from(memory, 0, PIECE_BYTES);
@@ -21,5 +21,5 @@ export function recyclePiece({ buffer }: Buffer): void {
 
 /** One that could grow is mapped rather than allocated, and so begins where a page of memory does: as unbuffered writes need it. */
 function allocate(): ArrayBufferLike {
-  return new ArrayBuffer(PIECE_BYTES, { maxByteLength: PIECE_BYTES });
+  return new SharedArrayBuffer(PIECE_BYTES, { maxByteLength: PIECE_BYTES });
 }

@@ -1,20 +1,19 @@
-import type { Hash } from 'node:crypto';
-
 import type { AppendOptions, ByteSource } from './blob-store.ts';
 import { drainSource } from './drain-source.ts';
 import { BlobStoreError } from './errors.ts';
 import type { PieceFile } from './piece-file.ts';
+import type { PieceHash } from './piece-hash.ts';
 import { PIECE_BYTES, recyclePiece, takePiece } from './pieces.ts';
 import { countReceived } from './young-garbage.ts';
 
-// So many full pieces may be on their way to the disk.
+// So many full pieces may be on their way to the disk and into the hash.
 const MAX_PENDING = 3;
 
 /** What a source gave: bytes written, and why it ended if not by itself. */
 export type Written = { received: number; failure?: unknown };
 
 /** The file that a source is written into from `offset` on, and the hash that the written bytes are added to. */
-export type WriteTarget = { file: PieceFile; offset: number; hash: Hash | undefined };
+export type WriteTarget = { file: PieceFile; offset: number; hash: PieceHash | undefined };
 
 /**
  * Writes a source into a file. Its chunks are gathered in pieces of 1 MiB, which are written while they are hashed and the next is filled: four are in
@@ -33,9 +32,12 @@ export async function writeStream(
   // The first piece ends where the file's next whole piece begins.
   let room = PIECE_BYTES - (offset % PIECE_BYTES);
   const write = async (bytes: Buffer, position: number): Promise<void> => {
+    const hashing = hash?.update(bytes);
+    hashing?.catch(() => undefined); // it is awaited behind the write
     try {
       await file.write(bytes, position);
     } finally {
+      await hashing;
       recyclePiece(bytes);
     }
   };
@@ -47,7 +49,6 @@ export async function writeStream(
     const writing = write(bytes, offset + received - filled);
     writing.catch(() => undefined); // it is awaited by a later flush or the end
     pending.push(writing);
-    hash?.update(bytes);
     return pending.length >= MAX_PENDING ? pending.shift() : undefined;
   };
   const take = (chunk: Buffer): Promise<void> | undefined => {
