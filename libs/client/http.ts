@@ -117,7 +117,8 @@ async function readBounded(response: Response, maxBytes: number, url: string): P
   return Buffer.concat(chunks, length);
 }
 
-function toClientError(cause: unknown, url: string): ClientError {
+/** What kept a request from being answered, as an error of ours. */
+export function toClientError(cause: unknown, url: string): ClientError {
   if (cause instanceof ClientError) return cause;
   return new ClientError(
     'UNREACHABLE',

@@ -26,6 +26,7 @@ export { graphql, type Operation } from './graphql.ts';
 export { changeImmutableTagRule, type ImmutableTagRule, listImmutableTagRules } from './immutable-tags.ts';
 export { type BoundedRequest, type BoundedResponse, type Fetch, send, sendOk } from './http.ts';
 export { inOrder } from './in-order.ts';
+export type { StreamedResponse } from './http-stream.ts';
 export { type LogReader, openDirectoryLog, openGatewayLog, openHttpLog } from './log.ts';
 export {
   type Artifact,
@@ -42,6 +43,7 @@ export {
   type PathRequest,
   type Session,
   type SessionOptions,
+  type StreamedPathRequest,
   verifyCredentials,
 } from './session.ts';
 export { printable } from './text.ts';

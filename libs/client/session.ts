@@ -1,4 +1,5 @@
 import { type BoundedRequest, type BoundedResponse, type Fetch, send, statusError } from './http.ts';
+import { sendStreamed, type StreamedRequest, type StreamedResponse } from './http-stream.ts';
 import { type Challenge, type Credentials, findChallenge, openTokenSource } from './token.ts';
 
 const MAX_ROOT_BYTES = 64 * 1024;
@@ -12,7 +13,16 @@ export type Session = {
    * @throws ClientError of every code
    */
   request(request: PathRequest): Promise<BoundedResponse>;
+  /**
+   * As {@link request}, for what is too large to be read whole: the body comes as it arrives, and fails with TIMEOUT when nothing comes
+   * for `idleMs`. Whoever does not read it to its end ends its iteration.
+   * @throws ClientError of every code
+   */
+  stream(request: StreamedPathRequest): Promise<StreamedResponse>;
 };
+
+/** A request by path whose answer is read as it comes. */
+export type StreamedPathRequest = Omit<StreamedRequest, 'url'> & { readonly path: string };
 
 /** A request by path below the gateway's root. */
 export type PathRequest = Omit<BoundedRequest, 'url'> & {
@@ -42,6 +52,17 @@ export function openSession({ url, credentials, fetch = globalThis.fetch }: Sess
 
   return {
     url: root,
+    stream: async ({ path, ...request }) => {
+      const whole = { ...request, url: `${root}${path}` };
+      const first = await sendStreamed(fetch, whole);
+      if (first.status !== 401) return first;
+      const challenge = findChallenge(first.headers.get('www-authenticate'));
+      if (challenge === undefined) throw statusError(whole.url, { ...first, bytes: new Uint8Array() });
+      const headers = { ...request.headers, ...(await bearer(challenge)) };
+      const second = await sendStreamed(fetch, { ...whole, headers });
+      if (second.status !== 401) return second;
+      throw statusError(whole.url, { ...second, bytes: new Uint8Array() });
+    },
     request: async ({ path, scope, ...request }) => {
       const whole = { ...request, url: `${root}${path}` };
       if (scope !== undefined && credentials !== undefined) {

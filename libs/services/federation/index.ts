@@ -1,4 +1,6 @@
 export { FederationError, type FederationErrorCode } from './errors.ts';
+export type { Freshness, MirroredSource } from './mirroring/mirrored-source.ts';
+export { type Mirroring, type MirroringDeps, openMirroring } from './mirroring/mirroring.ts';
 export type { Peer, Peers } from './peers/peers.ts';
 export { type Evidence, type KeptEquivocation, openEvidence } from './gossip/evidence.ts';
 export {

@@ -1,0 +1,107 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { ANONYMOUS } from '@dockchains/access';
+import type { BlobStore } from '@dockchains/blobs';
+import type { Database } from '@dockchains/database';
+import { type Digest, OciError, type RepositoryName, splitOrganisation } from '@dockchains/oci';
+import type { Registry } from '@dockchains/registry';
+
+import { FederationError } from '../errors.ts';
+import { BlobFetch } from './blob-fetch.ts';
+import type { Holders } from './holders.ts';
+
+/** A blob of a mirrored repository, under its name here. */
+export interface MirroredBlob {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+}
+
+/**
+ * Begins to fetch a blob of `size` bytes, or joins who fetches it; undefined once the repository has it.
+ * @throws FederationError PEER_UNREACHABLE
+ */
+export type FetchBlob = (blob: MirroredBlob, size: number) => Promise<BlobFetch | undefined>;
+
+interface FetchDeps {
+  readonly database: Pick<Database, 'tryLock'>;
+  readonly blobs: BlobStore;
+  readonly registry: Pick<Registry, 'getBlob' | 'mirrors'>;
+  readonly holders: Holders;
+  readonly organisation: string;
+}
+
+const ELSEWHERE_POLL_MS = 100;
+const ELSEWHERE_POLLS = 600;
+
+/** Opens the fetches of a gateway: a blob is fetched once, whichever of the organisation's gateways is asked for it, and however often. */
+export function openBlobFetches(deps: FetchDeps): FetchBlob {
+  const { database, registry } = deps;
+  const fetches = new Map<string, BlobFetch>();
+
+  const isHere = async (blob: MirroredBlob): Promise<boolean> => {
+    try {
+      await registry.getBlob({ ...blob, principal: ANONYMOUS });
+      return true;
+    } catch (error) {
+      if (!(error instanceof OciError)) throw error;
+      return registry.mirrors.linkPublic(blob.repository, blob.digest);
+    }
+  };
+
+  return async (blob, size) => {
+    const key = `${blob.repository}@${blob.digest}`;
+    for (let poll = 0; poll < ELSEWHERE_POLLS; poll += 1) {
+      const known = fetches.get(key);
+      if (known !== undefined) return known;
+      const lock = await database.tryLock(lockKey(key));
+      if (lock === undefined) {
+        const sharing = fetches.get(key);
+        if (sharing !== undefined) return sharing;
+        await delay(ELSEWHERE_POLL_MS); // another request or gateway is at it
+        continue;
+      }
+      try {
+        if (await isHere(blob)) {
+          await lock.release();
+          return undefined;
+        }
+        const fetch = await start(deps, blob, size);
+        fetches.set(key, fetch);
+        const end = async (): Promise<void> => {
+          fetches.delete(key);
+          await lock.release();
+        };
+        fetch.done.then(end, end).catch(() => undefined); // a lock that is lost is released
+        return fetch;
+      } catch (error) {
+        await lock.release();
+        throw error;
+      }
+    }
+    throw new FederationError(
+      'PEER_UNREACHABLE',
+      'Another gateway has been fetching this blob for a minute: try again later.',
+    );
+  };
+}
+
+async function start(
+  { blobs, registry, holders, organisation }: FetchDeps,
+  { repository, digest }: MirroredBlob,
+  size: number,
+): Promise<BlobFetch> {
+  const { organisation: origin = organisation, repository: name } = splitOrganisation(
+    ...[repository, organisation],
+  );
+  const deps = {
+    ...{ blobs, via: organisation, uploadId: randomBytes(16).toString('hex') },
+    holders: await holders.list(origin, name),
+    avoid: holders.avoid.bind(holders),
+    commit: (id: string) => registry.mirrors.commitBlob(repository, id, digest),
+  };
+  return new BlobFetch({ digest, size }, deps);
+}
+
+const lockKey = (key: string): bigint =>
+  createHash('sha256').update(`dockchains/v1/mirror-blob\n${key}`).digest().readBigUInt64BE() >> 1n;

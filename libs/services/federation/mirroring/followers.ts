@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { FederationError } from '../errors.ts';
+import { type FollowDeps, followPage, readPosition } from './follow.ts';
+import type { Freshness, MirroredSource } from './mirrored-source.ts';
+
+/** What following all peers takes. */
+export type FollowersDeps = FollowDeps & {
+  readonly sources: () => readonly MirroredSource[];
+  readonly clock: () => Date;
+};
+
+const LOOK_MS = 1_000;
+const FIRST_RETRY_MS = 500;
+const MAX_RETRY_MS = 30_000;
+
+/**
+ * Follows the ledgers of all active peers, each on one gateway of the organisation at a time; every gateway knows how fresh the mirrors are. What
+ * can't be fetched now holds its ledger up and is tried again: records are applied in order, or a tag would lead back.
+ */
+export class Followers {
+  readonly #deps: FollowersDeps;
+  readonly #stop = new AbortController();
+  readonly #following = new Map<string, Promise<void>>();
+  /** By organisation: when its mirror here was last known to be all that its origin had published. */
+  readonly #currentAt = new Map<string, Date>();
+  readonly #looking: Promise<void>;
+
+  constructor(deps: FollowersDeps) {
+    this.#deps = deps;
+    this.#looking = this.#look();
+  }
+
+  /** How old what is known of an organisation's repositories is. */
+  freshness(organisation: string): Freshness {
+    const at = this.#currentAt.get(organisation);
+    if (at === undefined) return { ageSeconds: undefined };
+    return { ageSeconds: Math.max(0, Math.floor((this.#deps.clock().getTime() - at.getTime()) / 1000)) };
+  }
+
+  /** Ends the page under way and lets another gateway follow. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#looking;
+    await Promise.all(this.#following.values());
+  }
+
+  async #look(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      for (const source of this.#deps.sources()) {
+        if (!this.#following.has(source.origin)) {
+          const following = this.#follow(source.origin).finally(() => this.#following.delete(source.origin));
+          this.#following.set(source.origin, following);
+        }
+        await this.#observe(source).catch(() => undefined); // the database is away: the age grows
+      }
+      await this.#pause(LOOK_MS);
+    }
+  }
+
+  async #observe(source: MirroredSource): Promise<void> {
+    const checkedAt = await source.checkedAt();
+    if (checkedAt === undefined) return;
+    const size = await source.publishedSize();
+    if ((await readPosition(this.#deps.database, source.origin)) < size) return;
+    this.#currentAt.set(source.organisation, checkedAt);
+  }
+
+  #find(origin: string): MirroredSource | undefined {
+    return this.#deps.sources().find((source) => source.origin === origin);
+  }
+
+  /** Follows one ledger until it is no peer's any more. */
+  async #follow(origin: string): Promise<void> {
+    const { signal } = this.#stop;
+    let retryMs = FIRST_RETRY_MS;
+    while (!signal.aborted && this.#find(origin) !== undefined) {
+      try {
+        await this.#lead(origin);
+        retryMs = FIRST_RETRY_MS;
+      } catch (error) {
+        const reason = error instanceof FederationError ? error.message : undefined;
+        this.#deps.log.warn(
+          { origin, ...(reason === undefined ? { err: error } : { reason }) },
+          'a mirror waits: what its origin published can’t be fetched now',
+        );
+        await this.#pause(retryMs);
+        retryMs = Math.min(2 * retryMs, MAX_RETRY_MS);
+      }
+    }
+  }
+
+  async #lead(origin: string): Promise<void> {
+    const lock = await this.#deps.database.tryLock(lockKey(origin));
+    if (lock === undefined) return this.#pause(LOOK_MS);
+    try {
+      let next = await readPosition(this.#deps.database, origin);
+      while (!this.#stop.signal.aborted && !lock.lost.aborted) {
+        const source = this.#find(origin);
+        if (source === undefined) return;
+        const woken = new AbortController();
+        const unsubscribe = source.subscribe(() => {
+          woken.abort();
+        });
+        try {
+          const before = next;
+          next = await followPage(this.#deps, source, next);
+          if (next === before) await this.#pause(LOOK_MS, woken.signal);
+        } finally {
+          unsubscribe();
+        }
+      }
+    } finally {
+      await lock.release().catch(() => undefined);
+    }
+  }
+
+  async #pause(ms: number, woken?: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([this.#stop.signal, ...(woken === undefined ? [] : [woken])]);
+    await delay(ms, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+const lockKey = (origin: string): bigint =>
+  createHash('sha256').update(`dockchains/v1/mirror\n${origin}`).digest().readBigUInt64BE() >> 1n;

@@ -1,0 +1,109 @@
+import { AccessError } from '@dockchains/access';
+import type { BlobStore } from '@dockchains/blobs';
+import type { Database } from '@dockchains/database';
+import type { LedgerLog } from '@dockchains/ledger';
+import { OciError, type RepositoryName, splitOrganisation } from '@dockchains/oci';
+import type {
+  BlobRequest,
+  ManifestRequest,
+  Registry,
+  StoredBlob,
+  StoredManifest,
+} from '@dockchains/registry';
+
+import { FederationError } from '../errors.ts';
+import type { Peers } from '../peers/peers.ts';
+import type { BlobFetch } from './blob-fetch.ts';
+import { openBlobFetches } from './fetch-blob.ts';
+import { Followers } from './followers.ts';
+import { openHolders } from './holders.ts';
+import type { Freshness, MirroredSource } from './mirrored-source.ts';
+
+/** What mirroring is made of. */
+export interface MirroringDeps {
+  readonly database: Database;
+  readonly blobs: BlobStore;
+  readonly registry: Pick<Registry, 'getBlob' | 'getManifest' | 'mirrors'>;
+  readonly peers: Pick<Peers, 'find' | 'list'>;
+  /** The ledgers of active peers; asked again each second. */
+  readonly sources: () => readonly MirroredSource[];
+  readonly organisation: string;
+  readonly clock: () => Date;
+  readonly log: LedgerLog;
+  readonly fetch?: typeof globalThis.fetch;
+}
+
+/** Other organisations' repositories, as they are served here. */
+export interface Mirroring {
+  /** As the registry's, and for a mirrored repository how fresh the answer is. @throws also FederationError PEER_UNREACHABLE */
+  getManifest(request: ManifestRequest): Promise<StoredManifest & { readonly freshness?: Freshness }>;
+  /** As the registry's, fetching what a mirrored manifest needs unless `local`. @throws also FederationError PEER_UNREACHABLE */
+  getBlob(request: BlobRequest & { readonly local: boolean }): Promise<StoredBlob>;
+  close(): Promise<void>;
+}
+
+// An answer that there is no such thing is as good as the origin's own for so long.
+const FRESH_SECONDS = 15;
+const ABSENT: readonly string[] = ['NAME_UNKNOWN', 'MANIFEST_UNKNOWN', 'BLOB_UNKNOWN'];
+/** Follows the peers' ledgers and serves their repositories, until closed. */
+export function openMirroring(deps: MirroringDeps): Mirroring {
+  const { registry, peers, organisation } = deps;
+  const holders = openHolders(peers, deps.fetch ?? globalThis.fetch);
+  const fetchBlob = openBlobFetches({ ...deps, holders });
+  const followers = new Followers({ ...deps, mirrors: registry.mirrors, holders, fetchBlob });
+
+  /** Whether somebody else must know: not when a peer's ledger, followed to its end just now, says nothing of it. */
+  const orAway = async (error: unknown, repository: RepositoryName): Promise<never> => {
+    const { organisation: origin } = splitOrganisation(repository, organisation);
+    if (!isUnknown(error) || origin === undefined || (await peers.find(origin)) === undefined) throw error;
+    const { ageSeconds } = followers.freshness(origin);
+    if (ageSeconds !== undefined && ageSeconds <= FRESH_SECONDS) throw error;
+    throw new FederationError(
+      'PEER_UNREACHABLE',
+      `${origin} has not been reached of late, and this mirror can't say whether it has this: try again later.`,
+      { cause: error },
+    );
+  };
+
+  return {
+    async getManifest(request) {
+      try {
+        const manifest = await registry.getManifest(request);
+        const { organisation: origin } = splitOrganisation(request.repository, organisation);
+        if (origin === undefined || request.reference.kind === 'digest') return manifest;
+        return { ...manifest, freshness: followers.freshness(origin) };
+      } catch (error) {
+        return orAway(error, request.repository);
+      }
+    },
+
+    async getBlob({ local, ...request }) {
+      try {
+        return await registry.getBlob(request);
+      } catch (error) {
+        const { organisation: origin } = splitOrganisation(request.repository, organisation);
+        if (!isUnknown(error) || origin === undefined) throw error;
+        const needed = await registry.mirrors.findNeeded(request.repository, request.digest);
+        if (needed === undefined) return orAway(error, request.repository);
+        if (local) throw error;
+        const fetch = await fetchBlob(request, needed.size);
+        return fetch === undefined ? registry.getBlob(request) : storedOf(fetch);
+      }
+    },
+
+    close: () => followers.close(),
+  };
+}
+
+function storedOf(fetch: BlobFetch): StoredBlob {
+  const { digest, size } = fetch;
+  return { digest, size, open: (range = { start: 0, end: size - 1 }) => fetch.open(range) };
+}
+
+/** Whether the answer is that there is no such thing; of a repository that is not there, anonymous asks are told to sign in. */
+function isUnknown(error: unknown): boolean {
+  return (
+    (error instanceof OciError && ABSENT.includes(error.code)) ||
+    (error instanceof AccessError && ['UNAUTHORIZED', 'NAME_UNKNOWN'].includes(error.code))
+  );
+}
