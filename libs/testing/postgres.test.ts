@@ -26,6 +26,56 @@ test('each test database is a fresh one on the shared server', async () => {
   await second.drop();
 });
 
+describe('a test database that was dropped', () => {
+  const useAndDrop = async (...statements: string[]): Promise<string> => {
+    const used = await createTestDatabase();
+    for (const statement of statements) await query(used.url, statement);
+    await used.drop();
+    return used.url;
+  };
+  const INSERT = `INSERT INTO repository (name, visibility) VALUES ('public/app', 'public')`;
+
+  test('comes again without its rows, its tables and its connections', async () => {
+    const url = await useAndDrop();
+    const left = new pg.Client({ connectionString: url });
+    left.on('error', () => undefined);
+    const ended = new Promise((resolve) => left.once('end', resolve));
+    await left.connect();
+    await left.query('SELECT pg_advisory_lock(7)');
+    expect(await useAndDrop(INSERT, INSERT.replace('app', 'two'), 'CREATE TABLE here (n int)')).toBe(url);
+    await ended;
+
+    const again = await createTestDatabase();
+    expect(again.url).toBe(url);
+    expect(await query(again.url, 'SELECT count(*)::int FROM repository')).toEqual([0]);
+    expect(await query(again.url, "SELECT to_regclass('here')")).toEqual([null]);
+    expect(await query(again.url, 'SELECT pg_try_advisory_lock(7)')).toEqual([true]);
+    expect(await query(again.url, `${INSERT} RETURNING id`)).toEqual([1]);
+    expect(await query(again.url, 'SELECT count(*)::int FROM "_prisma_migrations"')).not.toEqual([0]);
+    await again.drop();
+  });
+
+  test.each([
+    'DROP TABLE tag_event',
+    'ALTER TABLE tag ADD COLUMN more text',
+    'ALTER TABLE blob_lease DISABLE TRIGGER USER',
+    'ALTER TABLE manifest_reference DROP CONSTRAINT manifest_reference_pkey',
+    'CREATE FUNCTION more() RETURNS int LANGUAGE sql RETURN 1',
+    `UPDATE "_prisma_migrations" SET checksum = ''`,
+  ])('never comes again after %s', async (statement) => {
+    const url = await useAndDrop(statement);
+    const next = await createTestDatabase();
+    expect(next.url).not.toBe(url);
+    expect(
+      await query(
+        next.url,
+        `SELECT count(*)::int FROM pg_database WHERE datname = '${new URL(url).pathname.slice(1)}'`,
+      ),
+    ).toEqual([0]);
+    await next.drop();
+  });
+});
+
 describe('a private server', () => {
   let server: PrivatePostgres;
   let folder: string;
