@@ -1,3 +1,12 @@
+export {
+  type AddCheckpoint,
+  encodeAddCheckpoint,
+  MAX_ADD_CHECKPOINT_BYTES,
+  parseAddCheckpoint,
+  parseWitnessLines,
+  parseWitnessSize,
+  SIZE_CONTENT_TYPE,
+} from './add-checkpoint.ts';
 export { encodeBundle, parseBundle } from './bundle.ts';
 export {
   type Checkpoint,

@@ -1,0 +1,44 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+
+import { type BuiltLog, buildLog } from '@dockchains/testing';
+import { encodeAddCheckpoint, proveConsistency, tilePath, tileWidth } from '@dockchains/tlog';
+
+/** A log in memory at any of its sizes. */
+export interface GrowingLog {
+  readonly privateKey: KeyObject;
+  readonly origin: string;
+  readonly verifierKey: string;
+  at(size: number): Promise<BuiltLog>;
+  note(size: number): Promise<string>;
+  proof(oldSize: number, size: number): Promise<Uint8Array[]>;
+  /** The body of add-checkpoint, with the right proof. */
+  submission(oldSize: number, size: number): Promise<Buffer>;
+}
+
+/** Makes a log; two of one organisation and key are of one history. */
+export async function makeGrowingLog({
+  organisation = 'globex.example',
+  privateKey = generateKeyPairSync('ed25519').privateKey,
+}: { organisation?: string; privateKey?: KeyObject } = {}): Promise<GrowingLog> {
+  const at = (size: number): Promise<BuiltLog> => buildLog({ organisation, privateKey, size });
+  const { origin, verifierKey } = await at(0);
+  const note = async (size: number): Promise<string> =>
+    (await at(size)).files.get('checkpoint')?.toString() ?? '';
+  const proof = async (oldSize: number, size: number): Promise<Uint8Array[]> => {
+    if (oldSize === 0) return [];
+    const { files } = await at(size);
+    return proveConsistency(BigInt(oldSize), BigInt(size), ({ level, index }) => {
+      const path = tilePath({ level, index, width: tileWidth(level, index, BigInt(size)) });
+      return Promise.resolve(files.get(path) ?? new Uint8Array());
+    });
+  };
+  const submission = async (oldSize: number, size: number): Promise<Buffer> =>
+    Buffer.from(
+      encodeAddCheckpoint({
+        oldSize: BigInt(oldSize),
+        proof: await proof(oldSize, size),
+        note: await note(size),
+      }),
+    );
+  return { privateKey, origin, verifierKey, at, note, proof, submission };
+}
