@@ -28,3 +28,5 @@ export { balanceConnections, balanceRequests } from './balancer.ts';
 export type { Balancer } from './balancer.ts';
 export { startGatewayPair } from './gateways.ts';
 export type { GatewayPair } from './gateways.ts';
+export { startNats } from './nats.ts';
+export type { TestNats } from './nats.ts';

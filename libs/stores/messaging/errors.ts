@@ -1,5 +1,5 @@
 /** Why a message was not sent or not believed. */
-export type MessagingErrorCode = 'BAD_ENVELOPE' | 'UNREACHABLE' | 'TOO_LARGE';
+export type MessagingErrorCode = 'BAD_ENVELOPE' | 'BAD_PAYLOAD' | 'REFUSED' | 'TOO_LARGE' | 'UNREACHABLE';
 
 /** A message that was not sent, or that is not believed. */
 export class MessagingError extends Error {
