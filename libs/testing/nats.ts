@@ -32,7 +32,7 @@ export async function startNats(accounts: string): Promise<TestNats> {
   let output = '';
   let child: ChildProcess | undefined;
   const end = async (signal: NodeJS.Signals): Promise<void> => {
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child?.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
     child.kill(signal);
     await ended;
@@ -78,7 +78,7 @@ resolver { type: full, dir: "${folder}/accounts", allow_delete: false }
 ${accounts}`;
 
 const findServer = (): string =>
-  [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
+  [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
     .map((folder) => join(folder, 'nats-server'))
     .find((path) => existsSync(path)) ?? 'nats-server';
 

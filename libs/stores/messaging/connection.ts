@@ -169,7 +169,8 @@ const encodeHeaders = (fields: Envelope['headers']): MsgHdrs => {
 };
 
 const drop = async (events: AsyncIterable<unknown>): Promise<void> => {
-  for await (const event of events) void event;
+  const iterator = events[Symbol.asyncIterator]();
+  while ((await iterator.next()).done !== true);
 };
 
 const unreachable = (what: string, cause: unknown): MessagingError =>

@@ -3,12 +3,10 @@ import { expect, test } from 'vitest';
 
 import {
   encodeCheckpointMessage,
-  encodeCosigned,
   encodePackage,
   encodeWitnessReply,
   MAX_PAYLOAD_BYTES,
   parseCheckpointMessage,
-  parseCosigned,
   parsePackage,
   parseWitnessReply,
 } from './index.ts';
@@ -30,9 +28,7 @@ test('a package that is too large for a message is announced by its range', () =
   expect(parsePackage(encoded)).toEqual({ ...pack, start: 0n, end: 256n, bundle: undefined });
 });
 
-test('cosignatures, checkpoints and replies are read as they were written', () => {
-  const cosigned = { origin: ORIGIN, size: 258n, lines: ['— globex.example/mirror AAAA'] };
-  expect(parseCosigned(encodeCosigned(cosigned))).toEqual(cosigned);
+test('checkpoints and replies are read as they were written', () => {
   const checkpoint = { origin: ORIGIN, note: NOTE };
   expect(parseCheckpointMessage(encodeCheckpointMessage(checkpoint))).toEqual(checkpoint);
   const reply = { status: 409, contentType: 'text/x.tlog.size', body: Buffer.from('12\n') };
@@ -60,13 +56,7 @@ test.each([
 });
 
 test('F8: a payload over the limit is refused before it is read', () => {
-  expect(() => parseCosigned(Buffer.alloc(MAX_PAYLOAD_BYTES + 1))).toThrow(
+  expect(() => parsePackage(Buffer.alloc(MAX_PAYLOAD_BYTES + 1))).toThrow(
     expect.objectContaining({ code: 'TOO_LARGE' }),
   );
-});
-
-test('more cosignature lines than a note may have are refused', () => {
-  const lines = Array.from({ length: 17 }, () => '— x AAAA');
-  const encoded = encodeCosigned({ origin: ORIGIN, size: 1n, lines });
-  expect(() => parseCosigned(encoded)).toThrow(expect.objectContaining({ code: 'BAD_PAYLOAD' }));
 });

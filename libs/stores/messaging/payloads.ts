@@ -7,7 +7,6 @@ import { MessagingError } from './errors.ts';
 /** Payload types; each payload is one line of JSON and, behind its newline, bytes. */
 export const PACKAGE_TYPE = 'application/vnd.dockchains.package';
 export const CHECKPOINT_TYPE = 'application/vnd.dockchains.checkpoint';
-export const COSIGNED_TYPE = 'application/vnd.dockchains.cosigned';
 export const QUESTION_TYPE = 'application/vnd.dockchains.question';
 
 /**
@@ -25,13 +24,6 @@ export type LedgerPackage = {
 /** A published checkpoint, with its cosignatures. */
 export type CheckpointMessage = { readonly origin: string; readonly note: string };
 
-/** Cosignature lines for the head of `size` entries. */
-export type CosignedMessage = {
-  readonly origin: string;
-  readonly size: bigint;
-  readonly lines: readonly string[];
-};
-
 /** What a witness answers (C2SP tlog-witness): an HTTP status and its body. */
 export type WitnessReply = {
   readonly status: number;
@@ -41,7 +33,6 @@ export type WitnessReply = {
 
 const BUNDLE_ENTRIES = 256n;
 const MAX_HEADER_BYTES = 64 * 1024;
-const MAX_LINES = 16;
 
 const origin = z.string().min(1).max(255);
 const index = z
@@ -51,11 +42,6 @@ const index = z
 const note = z.string().min(1).max(32_768);
 const packageHeader = z.object({ origin, start: index, end: index, note, entries: z.boolean() });
 const checkpointHeader = z.object({ origin, note });
-const cosignedHeader = z.object({
-  origin,
-  size: index,
-  lines: z.array(z.string().min(1).max(1024)).min(1).max(MAX_LINES),
-});
 const replyHeader = z.object({ status: z.int().min(200).max(599), contentType: z.string().max(128) });
 
 /** Encodes a package; the entries are left out of one that would be too large for a message. */
@@ -86,16 +72,6 @@ export function encodeCheckpointMessage(message: CheckpointMessage): Uint8Array 
 /** Reads a checkpoint, which is not believed yet. @throws MessagingError BAD_PAYLOAD, TOO_LARGE */
 export function parseCheckpointMessage(bytes: Uint8Array): CheckpointMessage {
   return splitWhole(checkpointHeader, bytes);
-}
-
-/** Encodes cosignature lines. */
-export function encodeCosigned({ size, ...rest }: CosignedMessage): Uint8Array {
-  return join({ ...rest, size: `${size}` });
-}
-
-/** Reads cosignature lines, which are not believed yet. @throws MessagingError BAD_PAYLOAD, TOO_LARGE */
-export function parseCosigned(bytes: Uint8Array): CosignedMessage {
-  return splitWhole(cosignedHeader, bytes);
 }
 
 /** Encodes a witness's answer. */
