@@ -3,6 +3,8 @@ export type { Freshness, MirroredSource } from './mirroring/mirrored-source.ts';
 export { type Mirroring, type MirroringDeps, openMirroring } from './mirroring/mirroring.ts';
 export type { Peer, Peers } from './peers/peers.ts';
 export { type Evidence, type KeptEquivocation, openEvidence } from './gossip/evidence.ts';
+export { type Gossip, type GossipDeps, openGossip } from './gossip/gossip.ts';
+export { type KnownLog, knownLedger, knownReplica } from './gossip/known-logs.ts';
 export {
   type Cosigned,
   encodeCosigned,
@@ -11,10 +13,12 @@ export {
   postCosigned,
 } from './replication/cosigned.ts';
 export type { MirrorFiles } from './replication/mirror-files.ts';
-export type { Arrival } from './replication/packages.ts';
+export { type MirrorFile, readMirrorPath } from './replication/mirror-path.ts';
 export { hashOrigin } from './replication/replica.ts';
 export {
   openReplication,
+  type Package,
+  type ReplicaSource,
   type ReplicaStatus,
   type Replication,
   type ReplicationDeps,

@@ -4,6 +4,7 @@ import type { Database } from '@dockchains/database';
 import {
   encodeEquivocation,
   type Equivocation,
+  TlogError,
   type VerifierKey,
   verifyEquivocation,
 } from '@dockchains/tlog';
@@ -23,6 +24,15 @@ export interface Evidence {
    * @throws TlogError if it proves nothing
    */
   report(equivocation: Equivocation, logKey: VerifierKey): Promise<boolean>;
+  /**
+   * Keeps what two notes of one size prove, for whoever met them, such as a witness; false if they prove nothing, for two sizes
+   * need a proof of what the larger tree was.
+   */
+  reportConflict(conflict: {
+    readonly ours: string;
+    readonly theirs: string;
+    readonly logKey: VerifierKey;
+  }): Promise<boolean>;
   /** The first proof against the log of this origin: while there is one, nothing of it is witnessed or replicated. */
   find(origin: string): Promise<KeptEquivocation | undefined>;
   list(): Promise<readonly KeptEquivocation[]>;
@@ -65,7 +75,16 @@ export function openEvidence({
   readonly clock: () => Date;
   readonly log: { error(fields: object, event: string): void };
 }): Evidence {
-  return {
+  const evidence: Evidence = {
+    async reportConflict({ ours, theirs, logKey }) {
+      try {
+        await evidence.report({ older: ours, newer: theirs }, logKey);
+        return true;
+      } catch (error) {
+        if (error instanceof TlogError) return false;
+        throw error;
+      }
+    },
     async report(equivocation, logKey) {
       const { older, newer } = verifyEquivocation(equivocation, logKey);
       const { origin } = older;
@@ -89,6 +108,7 @@ export function openEvidence({
       return (await database.query<Row>(LIST)).map(toKept);
     },
   };
+  return evidence;
 }
 
 const toKept = ({ origin, proof, found_at: foundAt }: Row): KeptEquivocation => ({ origin, proof, foundAt });

@@ -1,3 +1,7 @@
+import { parseBundle, TlogError } from '@dockchains/tlog';
+
+import { reopenHead } from './heads.ts';
+
 /** What a peer sent of its log: entries from `start` on with the signed note that they lead to, or a published note alone. */
 export type Arrival = {
   readonly note: string;
@@ -6,6 +10,27 @@ export type Arrival = {
   /** Size of the head that the note is of. */
   readonly size: bigint;
 };
+
+/** Reads a package as it was sent, without its origin; undefined if it is none. */
+export function readPackage({
+  start,
+  end,
+  note,
+  bundle,
+}: {
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly note: string;
+  readonly bundle: Uint8Array;
+}): Arrival | undefined {
+  try {
+    const { size } = reopenHead(note);
+    return size < end ? undefined : { note, size, start, entries: parseBundle(bundle, Number(end - start)) };
+  } catch (error) {
+    if (error instanceof TlogError) return undefined;
+    throw error;
+  }
+}
 
 /** Something to do: the entries, from one or several packages, that reach the note; or a published note. */
 export type Taken = {
@@ -37,7 +62,7 @@ export class PackageQueue {
     return !this.#waiting.some(({ arrival }) => isWhole(arrival));
   }
 
-  /** Resolves when the arrival was taken in (true) or let go. */
+  /** Resolves when the arrival was taken in (true) or let go; at once, false, while it waits for others to reach its note. */
   push(arrival: Arrival): Promise<boolean> {
     const bytes = sizeOf(arrival);
     if (this.#waiting.length >= MAX_WAITING || this.#bytes + bytes > MAX_BYTES) this.drop();
@@ -45,7 +70,8 @@ export class PackageQueue {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#waiting.push({ arrival, resolve });
     this.#bytes += bytes;
-    if (isWhole(arrival)) this.#onArrival();
+    if (!isWhole(arrival)) return Promise.resolve(false);
+    this.#onArrival();
     return promise;
   }
 

@@ -8,7 +8,7 @@ import { type Cosigned, postCosigned } from './cosigned.ts';
 import type { FollowDeps, FollowLog, FollowState } from './follow-deps.ts';
 import { Follower } from './follower.ts';
 import { type MirrorFiles, openMirrorFiles, readMirrorEntries } from './mirror-files.ts';
-import type { Arrival } from './packages.ts';
+import { readPackage } from './packages.ts';
 import { originOf } from './peer-log.ts';
 import type { ReplicaStores } from './replica.ts';
 
@@ -28,15 +28,32 @@ export type ReplicaStatus = {
   readonly frozen: string | undefined;
 } & Pick<FollowState, 'target' | 'trouble'>;
 
+/** The entries of a replica, and when its log's own gateway answered last: how fresh they are. */
+export type ReplicaSource = EntrySource & { readonly checkedAt: () => Promise<Date | undefined> };
+
+/** Entries [start, end) of a peer's log, within one bundle, encoded as one, with a signed note of at least `end` entries; too large ones come without. */
+export type Package = {
+  readonly origin: string;
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly note: string;
+  readonly bundle: Uint8Array | undefined;
+};
+
 /** The public logs of the peers, as they are replicated here. */
 export interface Replication {
   /** The replicas of the peers that are active now. */
-  sources(): readonly EntrySource[];
+  sources(): readonly ReplicaSource[];
   status(): Promise<readonly ReplicaStatus[]>;
   /** The files of a replica, also of a peer that was removed, by the SHA-256 of its origin in hexadecimal. */
   mirror(originHash: string): MirrorFiles;
-  /** Takes in what a peer sent of its own log; false if it was let go, and will be fetched. The sender was verified before. */
-  arrive(origin: string, arrival: Arrival): Promise<boolean>;
+  /**
+   * Takes in what a peer sent of its own log, durable when it resolves if it completes a head; what does not follow, or was
+   * sent by another organisation, is let go and fetched.
+   */
+  applyPackage(organisation: string, sent: Package): Promise<void>;
+  /** Takes in a published note that a peer sent of its own log. */
+  applyCheckpoint(organisation: string, sent: Pick<Package, 'origin' | 'note'>): Promise<void>;
   /** Asks for news of this log, or of all, now. */
   wake(origin?: string): void;
   /** Ends after what is under way. */
@@ -58,7 +75,7 @@ export type ReplicationDeps = ReplicaStores & {
   readonly deliver?: (peer: Peer, cosigned: Cosigned) => Promise<void>;
 };
 
-type Followed = { readonly follower: Follower; readonly source: EntrySource };
+type Followed = { readonly follower: Follower; readonly source: ReplicaSource };
 
 const POLL_MS = 1_000;
 
@@ -70,6 +87,11 @@ const READ_STATUS = {
 const READ_PUBLISHED = {
   name: 'replica-read-published-size',
   text: 'SELECT published_size FROM replica WHERE origin = $1',
+};
+
+const READ_CHECKED = {
+  name: 'replica-read-checked-at',
+  text: 'SELECT checked_at FROM replica WHERE origin = $1',
 };
 
 type StatusRow = {
@@ -113,6 +135,11 @@ export async function openReplication(deps: ReplicationDeps): Promise<Replicatio
   await change();
   const forget = peers.onChange(() => void change());
 
+  const findFollower = (organisation: string, origin: string): Follower | undefined => {
+    const found = followed.get(origin);
+    return found?.source.organisation === organisation ? found.follower : undefined;
+  };
+
   return {
     sources: () => [...followed.values()].map(({ source }) => source),
     async status() {
@@ -127,7 +154,16 @@ export async function openReplication(deps: ReplicationDeps): Promise<Replicatio
       }));
     },
     mirror: (originHash) => openMirrorFiles(stores, originHash),
-    arrive: async (origin, arrival) => (await followed.get(origin)?.follower.arrive(arrival)) ?? false,
+    async applyPackage(organisation, { origin, start, end, note, bundle }) {
+      const follower = findFollower(organisation, origin);
+      if (follower === undefined) return;
+      const arrival = bundle === undefined ? undefined : readPackage({ start, end, note, bundle });
+      if (arrival === undefined) follower.wake();
+      else await follower.arrive(arrival);
+    },
+    async applyCheckpoint(organisation, { origin, note }) {
+      await findFollower(organisation, origin)?.arrive({ note, size: 0n });
+    },
     wake(origin) {
       const woken = origin === undefined ? [...followed.values()] : [followed.get(origin)];
       for (const one of woken) one?.follower.wake();
@@ -156,6 +192,10 @@ function follow(deps: Omit<FollowDeps, 'onPublished'>, peer: Peer): Followed {
     follower,
     source: {
       ...{ origin, organisation: peer.organisation, publishedSize },
+      async checkedAt() {
+        const [row] = await deps.database.query<{ checked_at: Date | null }>(READ_CHECKED, [origin]);
+        return row?.checked_at ?? undefined;
+      },
       read: async (start, limit) =>
         readMirrorEntries(deps, origin, { start, limit, size: await publishedSize() }),
       subscribe(listener) {

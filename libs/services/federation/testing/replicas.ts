@@ -33,7 +33,9 @@ export type ReplicaFixture = {
 export type TestPeer = {
   readonly peer: Peer;
   readonly web: Web;
-  readonly privateKey: KeyObject;
+  /** Signs with the key of another one from now on, which is a gateway of the same organisation. */
+  adopt(other: TestPeer): void;
+  readonly key: () => KeyObject;
   /** Builds its log of so many entries and serves it; another `history` differs from entry 3 on. */
   serve(size: number, history?: string): Promise<BuiltLog>;
 };
@@ -67,7 +69,7 @@ export async function makeReplicas(): Promise<ReplicaFixture> {
     async addPeer(organisation) {
       const web = await serveWeb();
       webs.push(web);
-      const { privateKey } = generateKeyPairSync('ed25519');
+      let { privateKey } = generateKeyPairSync('ed25519');
       const { verifierKey } = await buildLog({ organisation, privateKey });
       const peer = peerOf(organisation, web.url, verifierKey);
       peers.push(peer);
@@ -79,7 +81,11 @@ export async function makeReplicas(): Promise<ReplicaFixture> {
         for (const [path, bytes] of built.files) web.files.set(`/log/public/${path}`, bytes);
         return built;
       };
-      return { peer, web, privateKey, serve };
+      const adopt = (other: TestPeer): void => {
+        privateKey = other.key();
+        Object.assign(peer.descriptor.keys.logs, other.peer.descriptor.keys.logs);
+      };
+      return { peer, web, key: () => privateKey, serve, adopt };
     },
     async open(changes = {}) {
       const replication = await openReplication({

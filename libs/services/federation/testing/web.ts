@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
@@ -15,7 +15,7 @@ export type Web = {
   /** Bodies posted to `/federation/cosigned`. */
   readonly posted: string[];
   /** Decides about a path; undefined leaves it to the files. */
-  tamper: (path: string, file: Buffer | undefined) => Answer;
+  tamper: (path: string, file: Buffer | undefined) => Answer | Promise<Answer>;
   /** Waits until a body was posted for which this holds. */
   awaitPosted(wanted: (body: string) => boolean): Promise<string>;
   close(): Promise<void>;
@@ -41,22 +41,22 @@ export async function serveWeb(): Promise<Web> {
         look();
       }),
   };
-  const server = createServer((request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = request.url ?? '';
     web.requests.push(path);
     const file = web.files.get(path);
-    const answer = web.tamper(path, file) ?? file;
-    if (request.method === 'POST' && answer === undefined) {
-      void text(request).then((body) => {
-        web.posted.push(body);
-        response.end('{}');
-        for (const look of waiting) look();
-      });
-      return;
+    const said = (await web.tamper(path, file)) ?? file;
+    if (request.method === 'POST' && said === undefined) {
+      web.posted.push(await text(request));
+      response.end('{}');
+      for (const look of waiting) look();
+    } else if (Buffer.isBuffer(said)) {
+      response.end(said);
+    } else {
+      response.writeHead(said?.status ?? 404).end();
     }
-    if (Buffer.isBuffer(answer)) response.end(answer);
-    else response.writeHead(answer?.status ?? 404).end();
-  });
+  };
+  const server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
