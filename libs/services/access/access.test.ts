@@ -120,11 +120,13 @@ describe('tokens', () => {
     try {
       now = new Date(started.getTime() + 3_600_000);
       await expect(access.authenticate(bearer)).rejects.toEqual(code('INVALID_TOKEN'));
-      await expect(access.authenticateForUpload(bearer, undefined)).rejects.toEqual(code('INVALID_TOKEN'));
-      await expect(access.authenticateForUpload(bearer, 'b'.repeat(32))).rejects.toEqual(
+      await expect(access.authenticateForUpload(bearer, () => Promise.resolve(undefined))).rejects.toEqual(
         code('INVALID_TOKEN'),
       );
-      const principal = await access.authenticateForUpload(bearer, id);
+      await expect(
+        access.authenticateForUpload(bearer, () => Promise.resolve('b'.repeat(32))),
+      ).rejects.toEqual(code('INVALID_TOKEN'));
+      const principal = await access.authenticateForUpload(bearer, () => Promise.resolve(id));
       expect(principal).toMatchObject({ id, expired: true });
       await access.require(principal, 'push', 'team/open');
       await expect(access.require(principal, 'push', 'team/hidden')).rejects.toEqual(
@@ -132,7 +134,9 @@ describe('tokens', () => {
       );
       await expect(access.require(principal, 'pull', 'team/open')).rejects.toEqual(code('INVALID_TOKEN'));
       now = new Date(started.getTime() + 25 * 3_600_000);
-      await expect(access.authenticateForUpload(bearer, id)).rejects.toEqual(code('INVALID_TOKEN'));
+      await expect(access.authenticateForUpload(bearer, () => Promise.resolve(id))).rejects.toEqual(
+        code('INVALID_TOKEN'),
+      );
     } finally {
       now = started;
     }

@@ -34,12 +34,13 @@ export interface Authentication {
    */
   authenticate(authorization: string | undefined): Promise<Principal>;
   /**
-   * As {@link authenticate}, but takes a token that ended less than 24 hours ago from the principal whose upload it is.
+   * As {@link authenticate}, but takes a token that ended less than 24 hours ago from the principal whose upload it is; only
+   * of such a token it is asked whose that is.
    * @throws AccessError INVALID_TOKEN
    */
   authenticateForUpload(
     authorization: string | undefined,
-    uploadPrincipalId: string | undefined,
+    findUploadOwner: () => Promise<string | undefined>,
   ): Promise<Principal>;
   /**
    * Gives a token for what is allowed of the scopes; without credentials an anonymous one. Failures are counted by user name
@@ -109,10 +110,10 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
   return {
     authenticate: (authorization) => read(authorization, 0),
 
-    async authenticateForUpload(authorization, uploadPrincipalId) {
+    async authenticateForUpload(authorization, findUploadOwner) {
       const principal = await read(authorization, UPLOAD_GRACE_SECONDS);
       if (principal.expired !== true) return principal;
-      if (principal.id !== undefined && principal.id === uploadPrincipalId) return principal;
+      if (principal.id !== undefined && principal.id === (await findUploadOwner())) return principal;
       throw new AccessError('INVALID_TOKEN', 'The token has ended: sign in again.');
     },
 

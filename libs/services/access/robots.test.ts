@@ -82,7 +82,7 @@ describe('a robot', () => {
     await expect(access.requireCurrent(principal)).rejects.toEqual(code('INVALID_TOKEN'));
     await expect(issue(secret)).rejects.toEqual(code('BAD_CREDENTIALS'));
     now = new Date(NOW.getTime() + 2 * HOUR_MS);
-    const uploading = await access.authenticateForUpload(bearer, account.id);
+    const uploading = await access.authenticateForUpload(bearer, () => Promise.resolve(account.id));
     await expect(access.require(uploading, 'push', 'team/app')).rejects.toEqual(code('INVALID_TOKEN'));
   });
 
@@ -98,7 +98,7 @@ describe('a robot', () => {
     await expect(issue(secret)).rejects.toEqual(code('BAD_CREDENTIALS'));
     expect(await mayPush(principal)).toBe(false);
     now = new Date(NOW.getTime() + HOUR_MS);
-    const uploading = await access.authenticateForUpload(bearer, account.id);
+    const uploading = await access.authenticateForUpload(bearer, () => Promise.resolve(account.id));
     expect(await mayPush(uploading)).toBe(false);
   });
 

@@ -1,9 +1,8 @@
 import { BlobStoreError } from '@dockchains/blobs';
-import type { Statement } from '@dockchains/database';
 import { type Digest, OciError } from '@dockchains/oci';
 
 import type { RegistryDeps } from './deps.ts';
-import { leaseContent, leaseUntil } from './lease.ts';
+import { leaseUntil } from './lease.ts';
 import { uploadUnknown } from './unknown.ts';
 
 /** An upload whose bytes are all there, and the row id of the repository that they are for, made if need be. */
@@ -12,12 +11,7 @@ export interface CompleteUpload {
   readonly ensureRepositoryId: () => Promise<number>;
 }
 
-type Deps = Pick<RegistryDeps, 'blobs' | 'database' | 'clock'> & { readonly leaseSeconds?: number };
-
-const LINK: Statement = {
-  name: 'registry_link_content',
-  text: 'SELECT link_content($1, $2, $3, $4) AS linked',
-};
+type Deps = Pick<RegistryDeps, 'blobs' | 'contentCalls' | 'clock'> & { readonly leaseSeconds?: number };
 
 /**
  * Makes an upload's bytes a blob of a repository. Order: the bytes are verified; a lease, so that collection leaves what
@@ -30,23 +24,16 @@ export async function commitBlob(deps: Deps, upload: CompleteUpload, digest: Dig
   let lease: { repositoryId: number; until: Date } | undefined;
   const { size } = await placeUpload(deps, upload.id, digest, async () => {
     lease = { repositoryId: await upload.ensureRepositoryId(), until: leaseUntil(deps) };
-    await leaseContent(deps.database, { ...lease, digest });
+    await deps.contentCalls.lease({ ...lease, digest });
   });
   if (lease === undefined) throw new Error('The blob store placed a blob before it said so.');
 
   const { repositoryId, until } = lease;
-  const link = async (): Promise<boolean> => {
-    const [row] = await deps.database.query<{ linked: boolean }>(LINK, [
-      repositoryId,
-      digest,
-      size,
-      upload.id,
-    ]);
-    return row?.linked === true;
-  };
+  const link = (): Promise<boolean> =>
+    deps.contentCalls.link({ repositoryId, digest, size, uploadId: upload.id });
   if (deps.clock() < until && (await link())) return;
   // This gateway slept for longer than the lease. Under a new one, what is in the store stays there.
-  await leaseContent(deps.database, { repositoryId, digest, until: leaseUntil(deps) });
+  await deps.contentCalls.lease({ repositoryId, digest, until: leaseUntil(deps) });
   if ((await deps.blobs.stat(digest)) !== undefined && (await link())) return;
   throw new OciError('BLOB_UPLOAD_INVALID', 'The upload took too long to end: upload the blob again.', {
     status: 503,

@@ -8,8 +8,12 @@ import type { Ledger, Ledgers } from '@dockchains/ledger';
 import type { BlobLookup } from './find-blob.ts';
 import type { ManifestBytes } from './manifest-bytes.ts';
 import type { ManifestLookup } from './find-manifest.ts';
+import type { ManifestLeases } from './lease-manifest.ts';
 import type { TagNamesLookup } from './list-tag-names.ts';
+import type { ContentCalls } from './content-calls.ts';
 import type { PushLookup } from './push-state.ts';
+import type { UploadCalls } from './upload-calls.ts';
+import type { PushWriter } from './write-pushes.ts';
 
 /** What the registry is made of. */
 export interface RegistryOptions {
@@ -34,5 +38,9 @@ export interface RegistryDeps extends RegistryOptions {
   readonly lookUpBlob: BlobLookup;
   readonly lookUpTagNames: TagNamesLookup;
   readonly readPushState: PushLookup;
+  readonly leaseManifests: ManifestLeases;
+  readonly putPush: PushWriter;
+  readonly uploadCalls: UploadCalls;
+  readonly contentCalls: ContentCalls;
   readonly manifestBytes: ManifestBytes;
 }

@@ -3,12 +3,14 @@ import { type Digest, OciError } from '@dockchains/oci';
 import type { AppendUpload } from './append-upload.ts';
 import { commitBlob } from './commit-blob.ts';
 import type { RegistryDeps } from './deps.ts';
-import { brokenOff, countReceived, receiveChunk } from './receive-chunk.ts';
-import { withUpload } from './uploads.ts';
+import { brokenOff, countReceived, receiveChunk, type Received } from './receive-chunk.ts';
+import { type Upload, withUpload } from './uploads.ts';
 
 /** The last chunk, often empty, and the digest that all bytes together must have. */
 export interface FinishUpload extends AppendUpload {
   readonly digest: Digest;
+  /** Whether the request has no body, so that the source is empty. */
+  readonly isEmpty?: boolean;
 }
 
 /**
@@ -18,8 +20,7 @@ export interface FinishUpload extends AppendUpload {
  */
 export function finishUpload(deps: RegistryDeps, request: FinishUpload): Promise<void> {
   return withUpload(deps, request, async (upload, lost) => {
-    // Also without a body: it cuts off what a crashed request wrote and never counted.
-    const received = await receiveChunk(deps.blobs, upload, { ...request, lost });
+    const received = await receiveLast(deps, upload, { ...request, lost });
     if (received.failure !== undefined) {
       await countReceived(deps, upload, received.total);
       throw brokenOff(received);
@@ -34,4 +35,15 @@ export function finishUpload(deps: RegistryDeps, request: FinishUpload): Promise
       throw error;
     }
   });
+}
+
+/** Also without a body it cuts off what a crashed request wrote and never counted, if there is any. */
+async function receiveLast(
+  { blobs }: RegistryDeps,
+  upload: Upload,
+  { isEmpty = false, ...chunk }: FinishUpload & { lost: AbortSignal },
+): Promise<Received> {
+  const { id, received } = upload;
+  const isWhole = isEmpty && chunk.start === undefined && (await blobs.uploadSize(id)) === received;
+  return isWhole ? { total: received, failure: undefined } : receiveChunk(blobs, upload, chunk);
 }

@@ -19,7 +19,7 @@ export interface Lease {
 }
 
 const LEASE: Statement = {
-  name: 'registry_lease_content',
+  name: 'registry_extend_lease',
   text: `INSERT INTO blob_lease AS l (repository_id, digest, until) VALUES ($1, $2, $3)
          ON CONFLICT (repository_id, digest) DO UPDATE SET until = greatest(l.until, excluded.until)`,
 };

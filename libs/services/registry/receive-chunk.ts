@@ -1,5 +1,4 @@
 import { type BlobStore, BlobStoreError, type ByteSource } from '@dockchains/blobs';
-import type { Statement } from '@dockchains/database';
 import { OciError } from '@dockchains/oci';
 
 import type { RegistryDeps } from './deps.ts';
@@ -21,11 +20,6 @@ export interface Received {
 
 // More than any layer; a bound, so that one session can't fill every disk.
 const MAX_BLOB_BYTES = 2 ** 40;
-
-const MOVE: Statement = {
-  name: 'registry_move_upload',
-  text: 'UPDATE upload SET received = $3, expires_at = $4 WHERE id = $1 AND received = $2 RETURNING id',
-};
 
 /**
  * Writes a chunk behind what an upload has, under its lock; `lost` aborts when that is lost. It is not counted yet: after a
@@ -68,14 +62,13 @@ export async function receiveChunk(
  * @throws OciError BLOB_UPLOAD_UNKNOWN if it was ended meanwhile
  */
 export async function countReceived(
-  { database, blobs, clock }: RegistryDeps,
+  { uploadCalls, blobs, clock }: RegistryDeps,
   { id, received }: Upload,
   total: number,
 ): Promise<void> {
   const expiresAt = new Date(clock().getTime() + UPLOAD_LIFETIME_MS);
   try {
-    const moved = await database.query(MOVE, [id, received, total, expiresAt]);
-    if (moved.length === 0) throw uploadUnknown();
+    if (!(await uploadCalls.move({ id, received, total, expiresAt }))) throw uploadUnknown();
   } catch (error) {
     blobs.forgetUpload(id);
     throw error;

@@ -11,6 +11,7 @@ import {
   type CollectRequest,
   runCollection,
 } from './collect.ts';
+import { openContentCalls } from './content-calls.ts';
 import { deleteBlob } from './delete-blob.ts';
 import { deleteManifest } from './delete-manifest.ts';
 import type { RegistryDeps, RegistryOptions } from './deps.ts';
@@ -26,6 +27,7 @@ import { type FinishUpload, finishUpload } from './finish-upload.ts';
 import { type BlobRequest, getBlob, type StoredBlob } from './get-blob.ts';
 import { getManifest, type ManifestRequest, type StoredManifest } from './get-manifest.ts';
 import { keepBlob } from './keep-blob.ts';
+import { openManifestLeases } from './lease-manifest.ts';
 import { type ListReferrers, listReferrers } from './list-referrers.ts';
 import { type ListRepositories, listRepositories, type RepositorySummary } from './list-repositories.ts';
 import { listTagNames, openTagNamesLookup } from './list-tag-names.ts';
@@ -41,7 +43,9 @@ import { type PutManifest, putManifest, type PutResult } from './put-manifest.ts
 import { type SetVisibility, setVisibility, type VisibilityChanged } from './set-visibility.ts';
 import { type StartUpload, startUpload } from './start-upload.ts';
 import { sweepUploads } from './sweep-uploads.ts';
+import { openUploadCalls } from './upload-calls.ts';
 import { findUploadOwner, getUpload, type Upload, type UploadRequest } from './uploads.ts';
+import { openPushWriter } from './write-pushes.ts';
 
 /**
  * The registry of one organisation. Each operation asks the access service first, and is documented in the file of its
@@ -89,6 +93,10 @@ export function createRegistry(options: RegistryOptions): Registry {
     lookUpBlob: openBlobLookup(options.database),
     lookUpTagNames: openTagNamesLookup(options.database),
     readPushState: openPushLookup(options),
+    leaseManifests: openManifestLeases(options.database),
+    putPush: openPushWriter(options.database),
+    uploadCalls: openUploadCalls(options.database),
+    contentCalls: openContentCalls(options.database),
     manifestBytes: openManifestBytes(options.blobs),
   };
   return {

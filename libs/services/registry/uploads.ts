@@ -23,23 +23,10 @@ export interface Upload {
 /** How long a session lives after its last chunk. */
 export const UPLOAD_LIFETIME_MS = 24 * 60 * 60 * 1000;
 
-const FIND: Statement = {
-  name: 'registry_find_upload',
-  text: `SELECT u.repository_id AS "repositoryId", u.received, u.principal_id AS "principalId",
-           u.expires_at AS "expiresAt"
-         FROM upload u JOIN repository r ON r.id = u.repository_id WHERE u.id = $1 AND r.name = $2`,
-};
 const FIND_OWNER: Statement = {
   name: 'registry_find_upload_owner',
   text: 'SELECT principal_id AS "principalId" FROM upload WHERE id = $1',
 };
-
-interface Row {
-  readonly repositoryId: number;
-  readonly received: bigint;
-  readonly principalId: string | null;
-  readonly expiresAt: Date;
-}
 
 /** Says whether the text is an upload's id: 32 lowercase hexadecimal digits. */
 export function isUploadId(text: string): boolean {
@@ -58,10 +45,8 @@ export async function findUploadOwner(database: Queryable, id: string): Promise<
  */
 export async function getUpload(deps: RegistryDeps, request: UploadRequest): Promise<Upload> {
   const { principal, repository, id } = request;
-  const [[row]] = await Promise.all([
-    deps.database.query<Row>(FIND, [id, repository]),
-    deps.access.require(principal, 'push', repository),
-  ]);
+  await deps.access.require(principal, 'push', repository);
+  const row = await deps.uploadCalls.find({ id, repository });
   if (row === undefined || (row.principalId ?? undefined) !== principal.id) throw uploadUnknown();
   if (row.expiresAt.getTime() <= deps.clock().getTime()) throw uploadUnknown();
   return { id, repositoryId: row.repositoryId, received: Number(row.received) };

@@ -1,6 +1,4 @@
-import type { Queryable, Statement } from '@dockchains/database';
 import type { Ledger, PreparedEntry } from '@dockchains/ledger';
-import type { Digest } from '@dockchains/oci';
 import type { LedgerRecord, RecordId } from '@dockchains/records';
 
 import type { RegistryDeps } from './deps.ts';
@@ -9,8 +7,8 @@ import { lockPushBase, type Push, type PushBase } from './push-base.ts';
 import { describeMove, describePublication } from './push-records.ts';
 import { newRecordId } from './record-id.ts';
 import { getRepository } from './repositories.ts';
-import { SHARED_LOCK } from './repository-lock.ts';
 import { retryConflicts } from './transact.ts';
+import { type PushWriter, putAlone } from './write-pushes.ts';
 
 /** What a push wrote: `recordId` is that of the first tag's last move, without tags that of the publication. */
 export interface Written {
@@ -20,13 +18,6 @@ export interface Written {
   readonly prepared: readonly PreparedEntry[];
 }
 
-const PUT: Statement = {
-  name: 'registry_put_manifest',
-  text: `SELECT put_manifest($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10, $11, $12::text[], $13::text[],
-           $14::text[], $15::text[], $16::text[], $17, $18, $19::text[], $20::bytea[], $21::bytea[]) AS missing
-         FROM ${SHARED_LOCK}`,
-};
-
 /**
  * Writes a push in one statement, provided that all is as in `base`; else locks what the push is about, reads it anew and
  * writes behind the locks. Five attempts in all.
@@ -34,7 +25,7 @@ const PUT: Statement = {
  */
 export function writePush(deps: RegistryDeps, push: Push, base: PushBase): Promise<Written> {
   return retryConflicts(async (attempt) => {
-    if (attempt === 1) return tryWrite(deps, deps.database, push, base);
+    if (attempt === 1) return tryWrite(deps, deps.putPush, push, base);
     // What the ledger needs is opened now: within the transaction, others would wait for its locks meanwhile.
     const { visibility } = await getRepository(deps.database, push.repository.name);
     await deps.ledgers.of(visibility).prepare(push.repository, []);
@@ -42,14 +33,14 @@ export function writePush(deps: RegistryDeps, push: Push, base: PushBase): Promi
       const base = await lockPushBase(transaction, push);
       // A tag that was new has come to be meanwhile, perhaps: to move it is another right, and it may be immutable.
       push.requireRights(base.tags);
-      return tryWrite(deps, transaction, push, base);
+      return tryWrite(deps, (row) => putAlone(transaction, row), push, base);
     });
   });
 }
 
 async function tryWrite(
   { ledgers, randomBytes }: RegistryDeps,
-  target: Queryable,
+  put: PushWriter,
   push: Push,
   base: PushBase,
 ): Promise<Written> {
@@ -76,17 +67,10 @@ async function tryWrite(
   if (records.length === 0 && known?.hasReferences === true) return { ...written, prepared: [] };
 
   const prepared = await ledger.prepare(repository, records);
-  const { mediaType, subject, artifactType, annotations, requiredBlobs, requiredManifests } = manifest;
-  const [row] = await target.query<{ missing: Digest | null }>(PUT, [
-    ...[repository.id, visibility, digest, mediaType, size, subject?.digest ?? null, artifactType ?? null],
-    annotations === undefined ? null : JSON.stringify(annotations),
-    ...[known?.recordId ?? null, recordId, time, requiredBlobs, requiredManifests],
-    tags,
-    moves.map(({ previous }) => previous ?? null),
-    moves.map((move) => move.recordId),
-    ...ledger.queueParameters(prepared),
-  ]);
-  const missing = row?.missing ?? undefined;
+  const missing = await put({
+    ...{ repositoryId: repository.id, visibility, digest, manifest, size, time, known, recordId },
+    ...{ tags: moves, queue: ledger.queueParameters(prepared), prepared },
+  });
   if (missing !== undefined) throw contentMissing(missing);
   return { ...written, prepared };
 }

@@ -4,4 +4,5 @@ export { DatabaseError, findSqlState, isConnectionLoss } from './errors.ts';
 export type { DatabaseErrorCode } from './errors.ts';
 export { migrate } from './migrate.ts';
 export type { Lock } from './session-locks.ts';
+export { shareCalls } from './shared-calls.ts';
 export { shareLookups } from './shared-lookup.ts';

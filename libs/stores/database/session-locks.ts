@@ -1,5 +1,7 @@
 import pg from 'pg';
 
+import { shareLookups } from './shared-lookup.ts';
+
 /** A held advisory lock. */
 export interface Lock {
   /** Aborts when the connection that holds the lock is lost: another session may then have it. */
@@ -21,6 +23,9 @@ interface Session {
   readonly held: Map<bigint, AbortController>;
   /** Asks when what was asked before is answered. */
   readonly ask: <Row extends object>(query: pg.QueryConfig) => Promise<Row[]>;
+  /** Those that are asked for at once share a statement. */
+  readonly tryLock: (key: bigint) => Promise<boolean>;
+  readonly unlock: (key: bigint) => Promise<boolean>;
 }
 
 // A session that says nothing for so long is ended by the server, and its locks are free. A gateway that hangs (stopped, swapped
@@ -30,8 +35,14 @@ const HEARTBEAT_MS = 500;
 
 const SET_SILENCE = { text: `SET idle_session_timeout = ${SILENCE_MS}` };
 const HEARTBEAT = { name: 'database-lock-heartbeat', text: 'SELECT' };
-const TRY_LOCK = { name: 'database-try-lock', text: 'SELECT pg_try_advisory_lock($1) AS held' };
-const UNLOCK = { name: 'database-unlock', text: 'SELECT pg_advisory_unlock($1)' };
+const TRY_LOCKS = {
+  name: 'database-try-locks',
+  text: 'SELECT pg_try_advisory_lock(k) AS held FROM unnest($1::bigint[]) WITH ORDINALITY AS w (k, n) ORDER BY n',
+};
+const UNLOCK = {
+  name: 'database-unlock',
+  text: 'SELECT pg_advisory_unlock(k) FROM unnest($1::bigint[]) WITH ORDINALITY AS w (k, n) ORDER BY n',
+};
 
 /** Opens the locks of a session; any number of them share its one connection. */
 export function openSessionLocks(config: pg.ClientConfig): SessionLocks {
@@ -51,8 +62,7 @@ export function openSessionLocks(config: pg.ClientConfig): SessionLocks {
       const controller = new AbortController();
       session.held.set(key, controller);
       try {
-        const [row] = await session.ask<{ held: boolean }>({ ...TRY_LOCK, values: [key.toString()] });
-        if (row?.held === true) {
+        if (await session.tryLock(key)) {
           return { lost: controller.signal, release: () => release(session, key, controller) };
         }
       } catch (error) {
@@ -73,14 +83,25 @@ export function openSessionLocks(config: pg.ClientConfig): SessionLocks {
 const open = async (config: pg.ClientConfig, onLost: () => void): Promise<Session> => {
   const client = new pg.Client(config);
   let last: Promise<unknown> = Promise.resolve();
+  const ask = async <Row extends object>(query: pg.QueryConfig): Promise<Row[]> => {
+    const asked = last.then(() => client.query<Row>(query));
+    last = asked.catch(() => undefined);
+    return (await asked).rows;
+  };
+  const valuesOf = (keys: readonly bigint[]): string[][] => [keys.map(String)];
   const session: Session = {
     client,
     held: new Map(),
-    ask: async <Row extends object>(query: pg.QueryConfig) => {
-      const asked = last.then(() => client.query<Row>(query));
-      last = asked.catch(() => undefined);
-      return (await asked).rows;
-    },
+    ask,
+    tryLock: shareLookups<bigint, boolean>({
+      identify: String,
+      lookUpAll: async (keys) =>
+        (await ask<{ held: boolean }>({ ...TRY_LOCKS, values: valuesOf(keys) })).map(({ held }) => held),
+    }),
+    unlock: shareLookups<bigint, boolean>({
+      identify: String,
+      lookUpAll: async (keys) => (await ask({ ...UNLOCK, values: valuesOf(keys) })).map(() => true),
+    }),
   };
   const lose = (): void => {
     onLost();
@@ -116,13 +137,13 @@ const keepAlive = ({ client, ask }: Session): void => {
 
 /** Gives a lock back; where that fails it goes with its connection, and so do the others. */
 const release = async (
-  { client, held, ask }: Session,
+  { client, held, unlock }: Session,
   key: bigint,
   controller: AbortController,
 ): Promise<void> => {
   if (controller.signal.aborted) return;
   try {
-    await ask({ ...UNLOCK, values: [key.toString()] });
+    await unlock(key);
     held.delete(key);
   } catch {
     await client.end().catch(() => undefined);

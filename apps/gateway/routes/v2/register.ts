@@ -109,6 +109,8 @@ async function authenticate(
   authorization: string | undefined,
 ): Promise<Principal> {
   if (target.kind !== 'upload') return access.authenticate(authorization);
-  const owner = isUploadId(target.id) ? await registry.findUploadOwner(target.id) : undefined;
-  return access.authenticateForUpload(authorization, owner);
+  const { id } = target;
+  return access.authenticateForUpload(authorization, async () =>
+    isUploadId(id) ? registry.findUploadOwner(id) : undefined,
+  );
 }
