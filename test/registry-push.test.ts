@@ -1,5 +1,6 @@
-import { createPublicKey, type JsonWebKey } from 'node:crypto';
+import { createPublicKey } from 'node:crypto';
 
+import { getOrganisation } from '@dockchains/client';
 import { type LedgerRecord, parseRecord, verifyReceipt } from '@dockchains/records';
 import { buildImage, startGateway, type TestGateway } from '@dockchains/testing';
 import { hashLeaf, parseBundle, TILE_WIDTH } from '@dockchains/tlog';
@@ -48,9 +49,8 @@ test('a push is on the record, its receipt names the record, and the same push a
   expect(published?.record.recordId).toBe(byDigest.headers.get('dockchains-record'));
   expect(moved?.record).toMatchObject({ kind: 'tag-set', tag: '1.0', recordId, repository: 'public/app' });
 
-  const described = await session.call('/v2/../.well-known/dockchains/organisation.json');
-  const { receiptKey } = JSON.parse(described.body.toString()) as { receiptKey: JsonWebKey };
-  const key = createPublicKey({ key: receiptKey, format: 'jwk' });
+  const { descriptor } = await getOrganisation(fetch, gateway.url);
+  const key = createPublicKey({ key: descriptor.keys.receipt, format: 'jwk' });
   for (const { headers } of [first, again]) {
     const receipt = await verifyReceipt(headers.get('dockchains-receipt') ?? '', key);
     expect(receipt).toMatchObject({ recordId, leafHash: moved?.leafHash, repository: 'public/app' });

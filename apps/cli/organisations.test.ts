@@ -59,11 +59,11 @@ test('the own configuration comes first, and keeps the credentials of the same g
 
 test('remembers an organisation in the place of one of that name', async () => {
   const io = place.quiet();
-  await rememberOrganisation(io, { name: 'a.example', registry: '127.0.0.1:1', url: 'http://127.0.0.1:1' });
-  await rememberOrganisation(io, { name: 'a.example', registry: 'r.example:2', url: 'http://r.example:2' });
-  expect(await readOrganisations(io)).toEqual([
-    { name: 'a.example', registry: 'r.example:2', url: 'http://r.example:2', credentials: {} },
-  ]);
+  const first = { name: 'a.example', registry: '127.0.0.1:1', url: 'http://127.0.0.1:1', fingerprint: 'A' };
+  const second = { name: 'a.example', registry: 'r.example:2', url: 'http://r.example:2', fingerprint: 'B' };
+  await rememberOrganisation(io, first);
+  await rememberOrganisation(io, second);
+  expect(await readOrganisations(io)).toEqual([{ ...second, credentials: {} }]);
 });
 
 test.each(['{', '{"version":2,"organisations":[]}', '{"version":1,"organisations":[{"name":"NO"}]}'])(

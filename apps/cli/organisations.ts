@@ -13,6 +13,7 @@ const organisation = z.looseObject({
   registry: z.string().min(1).max(300),
   graphql: z.string().max(2048).optional(),
   log: z.string().max(2048).optional(),
+  fingerprint: z.string().max(64).optional(),
   credentials: z.record(z.string(), credentials).optional(),
 });
 
@@ -26,6 +27,8 @@ export type KnownOrganisation = {
   readonly registry: string;
   /** Root of its gateway. */
   readonly url: string;
+  /** Of its OpenPGP certificate, pinned on first contact: 40 hexadecimal digits, uppercase. */
+  readonly fingerprint: string | undefined;
   /** Of the clone's federation file alone, by role. */
   readonly credentials: Readonly<Record<string, { readonly username: string; readonly password: string }>>;
 };
@@ -59,11 +62,12 @@ export async function readOrganisations(io: Io): Promise<readonly KnownOrganisat
 /** Adds an organisation to `config.json`, in the place of one of that name. */
 export async function rememberOrganisation(
   io: Io,
-  { name, registry, url }: { name: string; registry: string; url: string },
+  { name, registry, url, fingerprint }: { name: string; registry: string; url: string; fingerprint: string },
 ): Promise<void> {
   const path = configPath(io);
   const others = (await readFileOf(path)).filter((entry) => entry.name !== name);
-  const organisations = [...others, { name, registry, graphql: `${url}/graphql`, log: `${url}/log/public` }];
+  const addresses = { registry, graphql: `${url}/graphql`, log: `${url}/log/public` };
+  const organisations = [...others, { name, ...addresses, fingerprint }];
   await writeFileAtomically(path, `${JSON.stringify({ version: 1, organisations }, null, 2)}\n`);
 }
 
@@ -81,12 +85,20 @@ function configPath(io: Io): string {
   return join(configDirectory(io), 'config.json');
 }
 
-function toKnown({ name, registry, graphql, log, credentials }: StoredOrganisation): KnownOrganisation {
+function toKnown({
+  name,
+  registry,
+  graphql,
+  log,
+  fingerprint,
+  credentials,
+}: StoredOrganisation): KnownOrganisation {
   const hint = [graphql, log].find((url) => url !== undefined && URL.canParse(url));
   return {
     name,
     registry,
     url: hint === undefined ? gatewayUrl(registry) : new URL(hint).origin,
+    fingerprint,
     credentials: credentials ?? {},
   };
 }

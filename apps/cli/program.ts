@@ -7,6 +7,7 @@ import { registerAudit } from './commands/audit.ts';
 import { registerCollect } from './commands/collect.ts';
 import { registerInspect } from './commands/inspect.ts';
 import { registerLogin } from './commands/login.ts';
+import { registerPeer } from './commands/peer.ts';
 import { registerProve } from './commands/prove.ts';
 import { registerRepo } from './commands/repo.ts';
 import { registerStatus } from './commands/status.ts';
@@ -18,6 +19,7 @@ const COMMANDS: readonly Register[] = [
   registerLogin,
   registerAccount,
   registerRepo,
+  registerPeer,
   registerCollect,
   registerInspect,
   registerProve,

@@ -8,7 +8,7 @@ const ACME = known('acme.example', '127.0.0.1:5000');
 const GLOBEX = known('globex.example', '127.0.0.1:5001');
 
 function known(name: string, registry: string): KnownOrganisation {
-  return { name, registry, url: `http://${registry}`, credentials: {} };
+  return { name, registry, url: `http://${registry}`, fingerprint: undefined, credentials: {} };
 }
 
 test.each([

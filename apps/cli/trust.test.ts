@@ -7,6 +7,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createWorkplace, type Workplace } from './test-io.ts';
 import { pinLogs, readTrust } from './trust.ts';
 
+const FINGERPRINT = 'AB'.repeat(20);
+
 let place: Workplace;
 let acme: BuiltLog;
 
@@ -20,7 +22,8 @@ afterEach(async () => {
 
 function organisation(log: BuiltLog, name = 'acme.example') {
   const url = 'http://127.0.0.1:5000/log/public';
-  return { name, logs: [{ origin: log.origin, url, verifierKey: log.verifierKey }] };
+  const logs = [{ origin: log.origin, url, verifierKey: log.verifierKey }];
+  return { name, logs, fingerprint: FINGERPRINT, descriptor: { formerKeys: [] } };
 }
 
 async function put(path: string, text: string): Promise<void> {
@@ -55,14 +58,36 @@ test('refuses a key that changed, and keeps the pinned one', async () => {
   expect((await readTrust(io, undefined)).policy.logs).toHaveLength(1);
 });
 
+test('takes a key that the pinned certificate says replaces the pinned one, and no other', async () => {
+  const io = place.quiet();
+  await put('.config/dockchains/policy', `log ${acme.verifierKey} http://a.example\nquorum none\n# end\n`);
+  const other = await buildLog();
+  const replacing = (state: 'replaced' | 'revoked') => {
+    const former = { role: 'log-public' as const, key: acme.verifierKey, state };
+    return { ...organisation(other), descriptor: { formerKeys: [former] } };
+  };
+  for (const refused of [
+    pinLogs(io, replacing('replaced')), // the certificate was never pinned
+    pinLogs(io, replacing('replaced'), 'CD'.repeat(20)),
+    pinLogs(io, replacing('revoked'), FINGERPRINT),
+    pinLogs(io, organisation(other), FINGERPRINT),
+  ]) {
+    await expect(refused).rejects.toMatchObject({ code: 'KEY_CHANGED' });
+  }
+  expect(await pinLogs(io, replacing('replaced'), FINGERPRINT)).toMatchObject({ added: [other.verifierKey] });
+  expect(await readFile((await readTrust(io, undefined)).path, 'utf8')).toBe(
+    `log ${other.verifierKey} http://a.example\nquorum none\n# end\n`,
+  );
+});
+
 test.each([
   { name: "a ledger of somebody else's name", change: { origin: 'globex.example/ledger/public' } },
   { name: 'a key of another name', change: { verifierKey: 'x+00000000+AA==' } },
   { name: 'a URL with a line break in it', change: { url: 'http://a.example/\nquorum none' } },
 ])('does not pin $name', async ({ change }) => {
-  const { name, logs } = organisation(acme);
+  const { logs, ...others } = organisation(acme);
   const changed = logs.map((log) => ({ ...log, ...change }));
-  await expect(pinLogs(place.quiet(), { name, logs: changed })).rejects.toMatchObject({
+  await expect(pinLogs(place.quiet(), { ...others, logs: changed })).rejects.toMatchObject({
     code: 'BAD_CONFIGURATION',
   });
 });

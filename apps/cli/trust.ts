@@ -10,6 +10,11 @@ import type { Io } from './io.ts';
 /** Whom to believe, and the file that says so (C2SP tlog-policy). */
 export type Trust = { readonly policy: Policy; readonly path: string };
 
+/** What is pinned of an organisation: the keys of its ledgers, and those that its certificate says they had. */
+export type Pinnable = Pick<Organisation, 'name' | 'logs' | 'fingerprint'> & {
+  readonly descriptor: Pick<Organisation['descriptor'], 'formerKeys'>;
+};
+
 /** What pinning an organisation's keys did: the verifier keys that are new, and the file that has them. */
 export type Pinned = { readonly path: string; readonly added: readonly string[] };
 
@@ -33,12 +38,24 @@ export async function readTrust(io: Io, named: string | undefined): Promise<Trus
 }
 
 /**
- * Pins the keys of an organisation's ledgers on first contact, as ssh does with a host's.
- * @throws CliError KEY_CHANGED if a ledger that is pinned already has another key now
+ * Pins the keys of an organisation's ledgers on first contact, as ssh does with a host's. Afterwards another key is taken only
+ * if the certificate whose fingerprint was pinned says that it replaces the one that is.
+ * @throws CliError KEY_CHANGED if the certificate, or a ledger's key, is another one now
  */
-export async function pinLogs(io: Io, { name, logs }: Organisation): Promise<Pinned> {
+export async function pinLogs(
+  io: Io,
+  { name, logs, fingerprint, descriptor }: Pinnable,
+  pinnedFingerprint?: string,
+): Promise<Pinned> {
+  if (pinnedFingerprint !== undefined && pinnedFingerprint !== fingerprint) {
+    throw new CliError('KEY_CHANGED', certificateChanged({ name, pinnedFingerprint, fingerprint }));
+  }
+  const replaced =
+    pinnedFingerprint === undefined
+      ? []
+      : descriptor.formerKeys.filter(({ state }) => state === 'replaced').map(({ key }) => key);
   const path = ownPath(io);
-  const text = (await findFile(path, MAX_POLICY_BYTES))?.toString('utf8') ?? '';
+  let text = (await findFile(path, MAX_POLICY_BYTES))?.toString('utf8') ?? '';
   const pinned = pinnedKeys(text);
   const added: string[] = [];
   const lines: string[] = [];
@@ -58,12 +75,15 @@ export async function pinLogs(io: Io, { name, logs }: Organisation): Promise<Pin
     if (known === undefined) {
       added.push(verifierKey);
       lines.push(`log ${verifierKey} ${url}`);
+    } else if (known !== verifierKey && replaced.includes(known)) {
+      added.push(verifierKey);
+      text = text.replace(known, () => verifierKey);
     } else if (known !== verifierKey) {
       throw new CliError('KEY_CHANGED', keyChanged(path, { origin, known, now: verifierKey }));
     }
   }
-  if (lines.length > 0) {
-    const next = addLines(text, lines);
+  if (added.length > 0) {
+    const next = lines.length === 0 ? text : addLines(text, lines);
     readPolicy(next, path);
     await writeFileAtomically(path, next);
   }
@@ -99,6 +119,21 @@ function addLines(text: string, lines: readonly string[]): string {
   const added = `${lines.join('\n')}\n`;
   if (quorum === null) return `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${added}quorum none\n`;
   return `${text.slice(0, quorum.index)}${added}${text.slice(quorum.index)}`;
+}
+
+function certificateChanged({
+  name,
+  pinnedFingerprint,
+  fingerprint,
+}: {
+  name: string;
+  pinnedFingerprint: string;
+  fingerprint: string;
+}): string {
+  return `THE CERTIFICATE OF ${name} HAS CHANGED. Somebody may stand between you and the gateway, or the organisation was set up anew.
+  pinned: ${pinnedFingerprint}
+  now:    ${fingerprint}
+Nothing was sent to it. Ask the organisation. If the change is right (a demo was reset), remove it from config.json and its keys from the policy beside it, and log in again.`;
 }
 
 function keyChanged(

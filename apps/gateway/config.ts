@@ -38,6 +38,8 @@ export interface Config {
   /** Folder of blobs and tiles. */
   readonly blobs: string;
   readonly keysDirectory: string;
+  /** Whether what is not on this machine may be reached without TLS. */
+  readonly insecure: boolean;
   /** Addresses and networks whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
   readonly checkpointIntervalMs: number;
@@ -233,6 +235,7 @@ function toConfig(values: Values): Omit<Config, 'tracing'> {
     databaseUrl: values.DATABASE_URL,
     blobs: values.BLOBS,
     keysDirectory: values.KEYS_DIR,
+    insecure: values.INSECURE === '1',
     trustedProxies: values.TRUSTED_PROXIES,
     checkpointIntervalMs: values.CHECKPOINT_INTERVAL_MS,
     collectionLeaseSeconds: values.COLLECTION_LEASE_SECONDS,

@@ -1,8 +1,7 @@
-import type { JsonWebKey } from 'node:crypto';
-
 import type { Access } from '@dockchains/access';
 import type { Catalog } from '@dockchains/catalog';
 import type { Database } from '@dockchains/database';
+import type { OwnDescriptor, Peers } from '@dockchains/federation';
 import type { Ledgers } from '@dockchains/ledger';
 import type { Registry } from '@dockchains/registry';
 import type { FastifyBaseLogger } from 'fastify';
@@ -26,8 +25,8 @@ export interface GatewayDeps {
   readonly clock: () => Date;
   /** Where clients reach the gateway, without a slash at the end. */
   readonly publicUrl: string;
-  /** The public part of the receipt key, as a JWK (RFC 8037). */
-  readonly receiptKey: JsonWebKey;
-  /** The point that private scopes are encapsulated to, 32 bytes in hexadecimal. */
-  readonly sealingKey: string;
+  /** What the organisation says of itself, signed. */
+  readonly descriptor: OwnDescriptor;
+  /** The organisations that this one federates with. */
+  readonly peers: Peers;
 }

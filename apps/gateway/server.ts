@@ -16,6 +16,7 @@ import { registerHealth } from './routes/health.ts';
 import { registerLog } from './routes/log.ts';
 import { registerMetrics } from './routes/metrics.ts';
 import { registerOrganisation } from './routes/organisation.ts';
+import { registerPeers } from './routes/peers.ts';
 import { registerToken } from './routes/token.ts';
 import { registerV2 } from './routes/v2/register.ts';
 import { traceRequests } from './tracing/requests.ts';
@@ -66,6 +67,7 @@ export async function openServer(listener: Server, deps: GatewayDeps): Promise<F
   registerHealth(server, deps);
   registerMetrics(server, deps);
   registerOrganisation(server, deps);
+  registerPeers(server, deps);
   registerLog(server, deps);
   registerToken(server, deps);
   registerV2(server, deps);

@@ -1,10 +1,9 @@
-import { createPublicKey, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 
 import { createAccess } from '@dockchains/access';
 import { openFileBlobStore, openFileTileStore } from '@dockchains/blobs';
 import { openCatalog, openedSource } from '@dockchains/catalog';
 import { migrate, openDatabase } from '@dockchains/database';
-import { sealingPublicKey } from '@dockchains/escrow';
 import { openKey } from '@dockchains/keys';
 import type { LedgerDeps } from '@dockchains/ledger';
 import { createRegistry, openReplay } from '@dockchains/registry';
@@ -12,6 +11,7 @@ import type { FastifyBaseLogger } from 'fastify';
 
 import type { Config } from './config.ts';
 import type { GatewayDeps } from './deps.ts';
+import { openFederation } from './federation.ts';
 import { openLedgers, openLedgerKeys } from './ledgers.ts';
 import { observeCommits } from './commit-observers.ts';
 import { countUploads, openMetrics } from './metrics.ts';
@@ -77,12 +77,16 @@ export async function openServices(
     });
     const own = [ledgers.public.source(organisation), openedSource(ledgers.private, organisation)];
     const catalog = openCatalog({ database, access, organisation, sources: () => own, log });
+    const federation = await openFederation(
+      { config, database, ledgers, log, clock, publicUrl },
+      { receiptKey, sealing: keys.sealing },
+    );
     return {
       ...{ access, catalog, database, ledgers, registry, config, log, metrics, tracing, clock, publicUrl },
-      receiptKey: createPublicKey(receiptKey).export({ format: 'jwk' }),
-      sealingKey: Buffer.from(sealingPublicKey(keys.sealing)).toString('hex'),
+      ...federation,
       async close() {
         await catalog.close();
+        await federation.peers.close();
         await ledgers.close();
         await database.close();
       },

@@ -37,6 +37,7 @@ export {
   type RecordStatus,
 } from './operations.ts';
 export { getOrganisation, type Organisation } from './organisation.ts';
+export { addPeer, findPeer, listPeers, type PeerSummary, removePeer } from './peers.ts';
 export { type FetchedManifest, getBlob, getManifest, listTags } from './registry.ts';
 export {
   openSession,

@@ -1,41 +1,56 @@
-import { z } from 'zod';
+import {
+  certificateFingerprint,
+  type Descriptor,
+  IdentityError,
+  MAX_ENVELOPE_CHARACTERS,
+  readKnownDescriptor,
+  verifyDescriptor,
+} from '@dockchains/identity';
 
 import { ClientError } from './errors.ts';
-import { type Fetch, parseJson, sendOk } from './http.ts';
+import { type Fetch, sendOk } from './http.ts';
 import { printable } from './text.ts';
 
-const organisationSchema = z.looseObject({
-  name: z.string().regex(/^[a-z0-9.-]{1,253}$/),
-  logs: z
-    .array(
-      z.looseObject({
-        origin: z.string().min(1).max(255),
-        url: z.url().max(2048),
-        verifierKey: z.string().min(1).max(1024),
-      }),
-    )
-    .max(64),
-});
-
-/** What a gateway says of its organisation. It is a claim: keys are pinned on first contact and compared later. */
+/**
+ * What a gateway says of its organisation, signed by the OpenPGP certificate in it. Whether that is the organisation's own, its
+ * fingerprint tells: it is pinned on first contact and compared later.
+ */
 export type Organisation = {
   readonly name: string;
+  /** Of its certificate: 40 hexadecimal digits, uppercase. */
+  readonly fingerprint: string;
   readonly logs: readonly { readonly origin: string; readonly url: string; readonly verifierKey: string }[];
+  readonly descriptor: Descriptor;
 };
 
-const MAX_ORGANISATION_BYTES = 256 * 1024;
-
 /**
- * Fetches `/.well-known/dockchains/organisation.json` of the gateway at `url`.
+ * Fetches `/.well-known/dockchains/organisation.json` of the gateway at `url`, and verifies it by its own certificate.
  * @throws ClientError of every code
  */
 export async function getOrganisation(fetch: Fetch, url: string): Promise<Organisation> {
   const address = `${url}/.well-known/dockchains/organisation.json`;
-  const { bytes } = await sendOk(fetch, { url: address, maxBytes: MAX_ORGANISATION_BYTES });
-  const parsed = organisationSchema.safeParse(parseJson(bytes, address));
-  if (parsed.success) return parsed.data;
-  throw new ClientError(
-    'BAD_RESPONSE',
-    `${printable(address)} does not describe an organisation: ${printable(z.prettifyError(parsed.error))}`,
-  );
+  const { bytes } = await sendOk(fetch, { url: address, maxBytes: MAX_ENVELOPE_CHARACTERS });
+  const envelope = Buffer.from(bytes).toString('utf8');
+  const { descriptor, fingerprint } = await verifyByItself(envelope, address);
+  const { organisation, keys, endpoints } = descriptor;
+  const logs = (['public', 'private'] as const).map((name) => ({
+    origin: `${organisation}/ledger/${name}`,
+    url: `${endpoints.log}/${name}`,
+    verifierKey: keys.logs[name],
+  }));
+  return { name: organisation, fingerprint, logs, descriptor };
+}
+
+async function verifyByItself(envelope: string, address: string) {
+  try {
+    const { descriptor } = readKnownDescriptor(envelope, '');
+    return await verifyDescriptor(envelope, await certificateFingerprint(descriptor.certificate));
+  } catch (cause) {
+    if (!(cause instanceof IdentityError)) throw cause;
+    throw new ClientError(
+      cause.code === 'BAD_DESCRIPTOR' ? 'BAD_RESPONSE' : 'VERIFICATION_FAILED',
+      `${printable(address)} does not describe an organisation: ${printable(cause.message)}`,
+      { cause },
+    );
+  }
 }

@@ -20,6 +20,8 @@ export interface TestAccount {
 
 /** What a test may set; everything else is fresh. */
 export interface GatewayOptions {
+  /** Its DNS name; `acme.example` if nothing is said. */
+  readonly organisation?: string;
   /** URL of a database that the test keeps; without it a fresh one is made, and dropped by `close`. */
   readonly database?: string;
   /** More environment, such as DOCKCHAINS_CHECKPOINT_INTERVAL_MS; undefined unsets a variable. */
@@ -90,9 +92,11 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const database = options.database === undefined ? await create() : undefined;
   const databaseUrl = options.database ?? database?.url ?? '';
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'dockchains-gateway-')));
+  const organisation = options.organisation ?? ORGANISATION;
   const output: string[] = [];
   const environment = (listen: string): NodeJS.ProcessEnv => ({
     ...environmentOf(databaseUrl, dataDir),
+    DOCKCHAINS_ORGANISATION: organisation,
     DOCKCHAINS_LISTEN: listen,
     ...options.env,
   });
@@ -109,7 +113,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     await ended;
   };
   return {
-    ...{ url, host, organisation: ORGANISATION, dataDir, databaseUrl },
+    ...{ url, host, organisation, dataDir, databaseUrl },
     ...{ operator: OPERATOR, publisher: PUBLISHER, reader: READER },
     get process() {
       return child;
@@ -118,7 +122,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
       return child.pid ?? 0;
     },
     logs: () => output.join(''),
-    token: (account, ...scopes) => fetchToken(url, account, scopes),
+    token: (account, ...scopes) => fetchToken({ url, organisation }, account, scopes),
     stop: () => end('SIGTERM'),
     kill9: () => end('SIGKILL'),
     async restart() {
@@ -196,9 +200,13 @@ function addressOf(child: ChildProcess, output: readonly string[]): Promise<stri
   });
 }
 
-async function fetchToken(url: string, account: TestAccount, scopes: readonly string[]): Promise<string> {
+async function fetchToken(
+  { url, organisation }: Pick<TestGateway, 'url' | 'organisation'>,
+  account: TestAccount,
+  scopes: readonly string[],
+): Promise<string> {
   const query = new URLSearchParams([
-    ['service', ORGANISATION],
+    ['service', organisation],
     ...scopes.map((scope): [string, string] => ['scope', scope]),
   ]);
   const credentials = Buffer.from(`${account.username}:${account.password}`).toString('base64');

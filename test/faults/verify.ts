@@ -1,5 +1,6 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 
+import { getOrganisation } from '@dockchains/client';
 import { openDatabase, type Database } from '@dockchains/database';
 import { isManifestRecord, parseRecord, verifyReceipt, type LedgerRecord } from '@dockchains/records';
 import {
@@ -30,12 +31,8 @@ export interface PublishedKeys {
 }
 
 export async function readKeys(url: string): Promise<PublishedKeys> {
-  const text = (await fetchBytes(`${url}/.well-known/dockchains/organisation.json`)).toString();
-  const { logs, receiptKey } = JSON.parse(text) as {
-    logs: { verifierKey: string }[];
-    receiptKey: JsonWebKey;
-  };
-  return { verifierKey: logs[0]?.verifierKey ?? '', receiptKey };
+  const { keys } = (await getOrganisation(fetch, url)).descriptor;
+  return { verifierKey: keys.logs.public, receiptKey: keys.receipt };
 }
 
 /** Reads every entry over HTTP and checks that together they give the root of the published checkpoint. */

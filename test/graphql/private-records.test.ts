@@ -1,4 +1,4 @@
-import { verifyEvidence } from '@dockchains/client';
+import { getOrganisation, verifyEvidence } from '@dockchains/client';
 import { commitRepository, sealingPanelId, verifyScope } from '@dockchains/escrow';
 import { parseRepositoryName, parseTag } from '@dockchains/oci';
 import { isSealedEntry, parseRecord } from '@dockchains/records';
@@ -136,9 +136,8 @@ describe('to those who may pull its repository', () => {
   });
 
   test("a scope's record verifies by the sealing key that the organisation names", async () => {
-    const described = await fetch(`${gateway.url}/.well-known/dockchains/organisation.json`);
-    const { sealingKey } = z.object({ sealingKey: z.string() }).parse(await described.json());
-    const publicKey = Buffer.from(sealingKey, 'hex');
+    const { descriptor } = await getOrganisation(fetch, gateway.url);
+    const publicKey = Buffer.from(descriptor.keys.sealing, 'hex');
     const [first] = await entriesFor(gateway.operator);
     const record = parseRecord(Buffer.from(first?.statement ?? ''));
     if (record.kind !== 'scope-opened') throw new Error(`The ledger begins with a ${record.kind}.`);

@@ -18,6 +18,8 @@ const OPEN: Readonly<Record<string, string>> = {
   'GET /readyz': '/readyz',
   'GET /metrics': '/metrics',
   'GET /.well-known/dockchains/organisation.json': '/.well-known/dockchains/organisation.json',
+  'GET /.well-known/dockchains/organisation/:number': '/.well-known/dockchains/organisation/1.json',
+  'GET /.well-known/dockchains/peers.json': '/.well-known/dockchains/peers.json',
   'GET /graphql': '/graphql',
   'GET /graphql/explorer/:name': '/graphql/explorer/nothing',
 };

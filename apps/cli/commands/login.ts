@@ -5,7 +5,7 @@ import { storeDockerCredentials } from '../docker-credentials.ts';
 import { CliError } from '../errors.ts';
 import { chooseGateway, type Gateway } from '../gateway.ts';
 import type { Io } from '../io.ts';
-import { isLoopback, rememberOrganisation } from '../organisations.ts';
+import { isLoopback, readOrganisations, rememberOrganisation } from '../organisations.ts';
 import type { Outcome } from '../output.ts';
 import { type PasswordOptions, readPassword } from '../passwords.ts';
 import { pinLogs } from '../trust.ts';
@@ -31,7 +31,8 @@ async function login(io: Io, registry: string | undefined, options: LoginOptions
   const gateway = plainIfAsked(await chooseGateway(io, registry), options);
   const described = await getOrganisation(io.fetch, gateway.url);
   // Before the password: a gateway whose ledger key changed is perhaps not the one that it was.
-  const pinned = await pinLogs(io, described);
+  const known = (await readOrganisations(io)).find(({ name }) => name === described.name);
+  const pinned = await pinLogs(io, described, known?.fingerprint);
 
   const username = options.username ?? (await io.ask('User name: ', { secret: false }));
   if (username === undefined || username === '')
@@ -39,13 +40,15 @@ async function login(io: Io, registry: string | undefined, options: LoginOptions
   const credentials = { username, password: await readPassword(io, options) };
   await verifyCredentials(openSession({ url: gateway.url, credentials, fetch: io.fetch }));
   const storedIn = await storeDockerCredentials(io, gateway.registry, credentials);
-  await rememberOrganisation(io, { name: described.name, registry: gateway.registry, url: gateway.url });
+  const { name, fingerprint } = described;
+  await rememberOrganisation(io, { name, fingerprint, registry: gateway.registry, url: gateway.url });
 
   const lines = [
     `Signed in to ${described.name} (${gateway.registry}) as ${username}; stored in ${storedIn}, where docker finds it too.`,
     ...pinned.added.map((key) => `Pinned on first contact, in ${pinned.path}:\n  ${key}`),
-    ...(pinned.added.length > 0
-      ? [`Compare this with the key that ${described.name} publishes elsewhere before you rely on it.`]
+    `They are certified by the OpenPGP certificate\n  ${fingerprint}`,
+    ...(known?.fingerprint === undefined
+      ? [`Compare its fingerprint with the one that ${name} publishes elsewhere before you rely on it.`]
       : [`The keys of its ledgers are those that ${pinned.path} pins.`]),
   ];
   return {
@@ -55,6 +58,7 @@ async function login(io: Io, registry: string | undefined, options: LoginOptions
       registry: gateway.registry,
       username,
       credentials: storedIn,
+      fingerprint,
       policy: pinned.path,
       pinned: pinned.added,
     },

@@ -2,20 +2,30 @@ import type { FastifyInstance } from 'fastify';
 
 import type { GatewayDeps } from '../deps.ts';
 
+const NUMBER = /^([1-9][0-9]{0,8})\.json$/;
+
 /**
- * `/.well-known/dockchains/organisation.json`: the organisation's name and the keys that a client pins when it meets the
- * gateway for the first time. It is not signed: whoever needs more than first contact compares the fingerprint.
+ * `/.well-known/dockchains/organisation.json`: what the organisation says of itself, signed by its OpenPGP certificate, and
+ * `/.well-known/dockchains/organisation/<number>.json`: what it said before.
  */
-export function registerOrganisation(
-  server: FastifyInstance,
-  { config, ledgers, publicUrl, receiptKey, sealingKey }: GatewayDeps,
-): void {
-  const logs = ledgers.all.map(({ origin, name, verifierKey }) => ({
-    ...{ origin, url: `${publicUrl}/log/${name}`, verifierKey },
-  }));
-  server.get('/.well-known/dockchains/organisation.json', (_request, reply) =>
-    reply
+export function registerOrganisation(server: FastifyInstance, { descriptor }: GatewayDeps): void {
+  server.get('/.well-known/dockchains/organisation.json', async (_request, reply) => {
+    const { envelope } = await descriptor.get();
+    return reply
       .header('cache-control', 'no-cache')
-      .send({ name: config.organisation, logs, receiptKey, sealingKey }),
+      .header('content-type', 'application/json')
+      .send(Buffer.from(envelope));
+  });
+  server.get<{ Params: { number: string } }>(
+    '/.well-known/dockchains/organisation/:number',
+    async (request, reply) => {
+      const number = NUMBER.exec(request.params.number)?.[1];
+      const envelope = number === undefined ? undefined : await descriptor.find(Number(number));
+      if (envelope === undefined) {
+        reply.callNotFound();
+        return reply;
+      }
+      return reply.header('content-type', 'application/json').send(Buffer.from(envelope));
+    },
   );
 }

@@ -46,6 +46,11 @@ export function parseEnvelope(text: string): Envelope {
   };
 }
 
+/** The fingerprints of the certificates that an envelope names as its signers; nothing is verified. @throws IdentityError BAD_DESCRIPTOR */
+export function namedSigners(text: string): readonly string[] {
+  return [...parseEnvelope(text).signatures.keys()];
+}
+
 /** Encodes an envelope as JSON, with a newline at the end. */
 export function encodeEnvelope({ payload, signatures }: Envelope): string {
   const envelope = {

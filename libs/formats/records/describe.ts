@@ -11,6 +11,12 @@ export function describeRecord(record: LedgerRecord, index: bigint): string {
   if (record.kind === 'scope-closed') {
     return `${record.organisation} recorded at index ${index} that it closed the scope ${record.scopeId} after ${record.count} records; that there are as many is for an audit to find`;
   }
+  if (record.kind === 'key-added') {
+    return `${record.organisation} recorded at index ${index} that ${record.key} acts as its ${record.role} key, by its descriptor ${record.number}; a later replacement is not excluded`;
+  }
+  if (record.kind === 'key-revoked') {
+    return `${record.organisation} recorded at index ${index} that its ${record.role} key ${record.key} is ${record.state}, by its descriptor ${record.number}`;
+  }
   const who = record.principal === undefined ? 'an unnamed principal' : `principal ${record.principal}`;
   const where = `${record.organisation} recorded at index ${index} that ${who}`;
   switch (record.kind) {

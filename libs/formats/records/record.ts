@@ -74,6 +74,16 @@ const scopePredicates = {
   }),
 };
 
+/** Of a key that a descriptor of the organisation certifies, or no longer does. */
+const keyFacts = {
+  role: shortText,
+  /** As the descriptor writes it. */
+  key: shortText,
+  /** The descriptor: its number, and the SHA-256 of its payload. */
+  number: z.int().positive(),
+  descriptor: hex(32),
+};
+
 /** Of something that has a name and no digest of its own: the subject's digest is the SHA-256 of its name. */
 const namedPredicates = {
   'repository-withdrawn': z.strictObject({ ...base }),
@@ -83,6 +93,13 @@ const namedPredicates = {
     /** How many blobs were removed, and their bytes in all. */
     blobs: z.int().nonnegative(),
     bytes: z.int().nonnegative(),
+  }),
+  'key-added': z.strictObject({ ...event, ...keyFacts }),
+  'key-revoked': z.strictObject({
+    ...event,
+    ...keyFacts,
+    /** `replaced`: what the key signed before stands. `revoked`: nothing that it signs or signed is believed by itself. */
+    state: z.enum(['replaced', 'revoked']),
   }),
 };
 
@@ -120,7 +137,7 @@ export type ManifestRecord = { [Kind in ManifestKind]: RecordOf<Kind, ManifestSu
 /** A record that a scope began or ended; it stands in the ledger in the clear. */
 export type ScopeRecord = { [Kind in ScopeKind]: RecordOf<Kind, ScopeSubject> }[ScopeKind];
 
-/** A record about a repository as a whole, or about the organisation's store. */
+/** A record about a repository as a whole, or about the organisation's store or keys. */
 export type NamedRecord = { [Kind in NamedKind]: RecordOf<Kind, unknown> }[NamedKind];
 
 /** What one ledger entry says: an in-toto statement. */

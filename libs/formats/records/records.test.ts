@@ -28,6 +28,7 @@ const { organisation, recordId, time } = common;
 const event = { organisation, recordId, time };
 const h32 = 'ab'.repeat(32);
 const scopeFacts = { ...event, label: 'cd'.repeat(32), scopeId: 'ef'.repeat(16) };
+const keyFacts = { role: 'witness', key: 'acme.example/witness+00000000+BA==', number: 2, descriptor: h32 };
 
 const records: LedgerRecord[] = [
   { ...common, ...facts, kind: 'manifest-published', source: 'https://git.example/app' },
@@ -51,6 +52,8 @@ const records: LedgerRecord[] = [
   { ...scopeFacts, kind: 'scope-closed', count: 0 },
   { ...event, kind: 'repository-withdrawn', repository: 'public/app', principal: common.principal },
   { ...event, kind: 'collection-run', blobs: 3, bytes: 4096 },
+  { ...event, ...keyFacts, kind: 'key-added' },
+  { ...event, ...keyFacts, kind: 'key-revoked', state: 'replaced' },
 ];
 
 describe('an entry', () => {
@@ -122,6 +125,10 @@ describe('an entry', () => {
     {
       name: 'a collection, of another digest',
       text: textOf('collection-run').replace(/"sha256":"[0-9a-f]{64}"/, `"sha256":"${h32}"`),
+    },
+    {
+      name: "a key, of another role's name",
+      text: textOf('key-added').replace('/key/witness"', '/key/mirror"'),
     },
     {
       name: 'a collection, of another name',

@@ -3,7 +3,13 @@ import { createHash } from 'node:crypto';
 import { digestAlgorithm, digestHex, parseDigest } from '@dockchains/oci';
 
 import { RecordError } from './errors.ts';
-import { isManifestRecord, isScopeRecord, type LedgerRecord, type RecordKind } from './record.ts';
+import {
+  isManifestRecord,
+  isScopeRecord,
+  type LedgerRecord,
+  type NamedRecord,
+  type RecordKind,
+} from './record.ts';
 
 /** The one subject of a record's statement, a ResourceDescriptor with one digest (in-toto Statement v1). */
 export type Subject = { readonly name: string; readonly digest: Readonly<Record<string, string>> };
@@ -21,11 +27,20 @@ export function subjectOf(record: LedgerRecord): Subject {
   if (isScopeRecord(record)) {
     return { name: `${organisation}/scope/${record.scopeId}`, digest: { sha256: record.label } };
   }
-  const name =
-    record.kind === 'repository-withdrawn'
-      ? `${organisation}/${record.repository}`
-      : `${organisation}/collection`;
+  const name = `${organisation}/${namedSubject(record)}`;
   return { name, digest: { sha256: createHash('sha256').update(name).digest('hex') } };
+}
+
+function namedSubject(record: NamedRecord): string {
+  switch (record.kind) {
+    case 'repository-withdrawn':
+      return record.repository;
+    case 'collection-run':
+      return 'collection';
+    case 'key-added':
+    case 'key-revoked':
+      return `key/${record.role}`;
+  }
 }
 
 /**
@@ -51,6 +66,8 @@ export function readSubject(kind: RecordKind, { name, digest }: Subject): Readon
       return { organisation, label: digestHex(checked) };
     case 'repository-withdrawn':
     case 'collection-run':
+    case 'key-added':
+    case 'key-revoked':
       return { organisation };
   }
 }

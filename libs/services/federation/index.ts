@@ -23,3 +23,10 @@ export {
   type Replication,
   type ReplicationDeps,
 } from './replication/replication.ts';
+export { createPeers, type PeersDeps } from './peers/create-peers.ts';
+export {
+  createOwnDescriptor,
+  type OwnDescriptor,
+  type OwnDescriptorDeps,
+  type SignedDescriptor,
+} from './peers/own-descriptor.ts';

@@ -1,4 +1,5 @@
 import type { Access, Principal, Readable } from '@dockchains/access';
+import type { Peers } from '@dockchains/federation';
 import type { Ledger, Ledgers } from '@dockchains/ledger';
 import type { Registry } from '@dockchains/registry';
 import DataLoader from 'dataloader';
@@ -11,6 +12,7 @@ import { LIMITS } from './limits.ts';
 export type GraphqlServices = {
   readonly access: Access;
   readonly ledgers: Ledgers;
+  readonly peers: Peers;
   readonly registry: Registry;
 };
 

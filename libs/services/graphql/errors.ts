@@ -1,5 +1,6 @@
 import { AccessError, type AccessErrorCode } from '@dockchains/access';
 import { isConnectionLoss } from '@dockchains/database';
+import { FederationError, type FederationErrorCode } from '@dockchains/federation';
 import { LedgerError } from '@dockchains/ledger';
 import { OciError, type OciErrorCode } from '@dockchains/oci';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
@@ -56,6 +57,12 @@ const CODE_OF_OCI: Partial<Record<OciErrorCode, ApiErrorCode>> = {
   TOOMANYREQUESTS: 'TOO_MANY_REQUESTS',
 };
 
+const CODE_OF_FEDERATION: Partial<Record<FederationErrorCode, ApiErrorCode>> = {
+  PEER_UNKNOWN: 'NOT_FOUND',
+  PEER_UNREACHABLE: 'UNAVAILABLE',
+  PEER_REFUSED: 'BAD_USER_INPUT',
+};
+
 /** Where an error happened, for the answer that says nothing about it but where to look. */
 export type ErrorSite = {
   readonly requestId: string;
@@ -92,6 +99,7 @@ export function encodeErrors(code: ApiErrorCode, message: string): { errors: rea
 function findKnown(error: unknown): ApiError | undefined {
   if (error instanceof ApiError) return error;
   if (error instanceof AccessError) return restate(CODE_OF_ACCESS[error.code], error);
+  if (error instanceof FederationError) return restate(CODE_OF_FEDERATION[error.code], error);
   if (error instanceof OciError) return restate(CODE_OF_OCI[error.code], error);
   if (error instanceof LedgerError && (error.code === 'FROZEN' || error.code === 'BUSY')) {
     return restate('UNAVAILABLE', error);

@@ -9,6 +9,7 @@ import { artifactTypes } from './resolvers/artifact.ts';
 import { COLLECTED_KINDS, collectionTypes } from './resolvers/collection.ts';
 import { immutableTagsTypes } from './resolvers/immutable-tags.ts';
 import { ledgerTypes } from './resolvers/ledger.ts';
+import { peerTypes, PEER_STATES } from './resolvers/peer.ts';
 import { viewerTypes } from './resolvers/viewer.ts';
 import { repositoryTypes, VISIBILITIES } from './resolvers/repository.ts';
 import { TAG_EVENT_KINDS, tagHistoryTypes } from './resolvers/tag-history.ts';
@@ -33,6 +34,7 @@ const TOPICS: readonly Topic[] = [
   { name: 'robot', types: robotTypes },
   { name: 'visibility', types: visibilityTypes },
   { name: 'collection', types: collectionTypes },
+  { name: 'peer', types: peerTypes },
 ];
 
 /** Builds the executable schema, an Apollo Federation 2 subgraph, from the SDL files in schema/. */
@@ -46,6 +48,7 @@ export function buildSchema(): GraphQLSchema {
         AccountKind: ACCOUNT_KINDS,
         Action: ACTIONS,
         CollectedKind: COLLECTED_KINDS,
+        PeerState: PEER_STATES,
         TagEventKind: TAG_EVENT_KINDS,
         Visibility: VISIBILITIES,
       },

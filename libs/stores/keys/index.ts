@@ -1,3 +1,4 @@
+export { findKeptDescriptor, keepDescriptor, openCertificateFile } from './certificate-key.ts';
 export { hasInception, KeyError, openKey, writeInception } from './key-files.ts';
 export type { KeyErrorCode, KeyRole } from './key-files.ts';
 export { type NatsKey, openNatsKey } from './nats-key.ts';

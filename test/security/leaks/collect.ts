@@ -28,6 +28,7 @@ const PATHS = [
   '/readyz',
   '/nothing',
   '/.well-known/dockchains/organisation.json',
+  '/.well-known/dockchains/peers.json',
 ];
 
 /** The sizes that the checkpoints of the public and of the private ledger show to everybody. */

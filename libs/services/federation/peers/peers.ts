@@ -8,6 +8,11 @@ export type Peer = {
   /** Of its OpenPGP certificate: 40 hexadecimal digits, uppercase. */
   readonly fingerprint: string;
   readonly state: 'active' | 'removed';
+  /** Whether it has us among its peers; until then it is asked again and again. */
+  readonly mutual: boolean;
+  readonly addedAt: Date;
+  /** When its descriptor was last fetched. */
+  readonly seenAt: Date;
   /** The newest descriptor of it that was verified. */
   readonly descriptor: Descriptor;
 };

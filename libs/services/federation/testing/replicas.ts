@@ -127,6 +127,7 @@ export async function awaitStatus(
 function peerOf(organisation: string, url: string, logKey: string): Peer {
   return {
     ...{ organisation, url, fingerprint: 'A'.repeat(40), state: 'active' },
+    ...{ mutual: true, addedAt: new Date(0), seenAt: new Date(0) },
     descriptor: {
       ...{ organisation, number: 1, previous: null, created: '2026-01-01T00:00:00.000Z' },
       ...{ certificate: 'AAAA', formerKeys: [] },

@@ -1,0 +1,84 @@
+import { createPublicKey, type KeyObject, randomBytes } from 'node:crypto';
+
+import { sealingPublicKey } from '@dockchains/escrow';
+import {
+  createOwnDescriptor,
+  createPeers,
+  type OwnDescriptor,
+  type OwnDescriptorDeps,
+  type Peers,
+} from '@dockchains/federation';
+import { openKey, openNatsKey } from '@dockchains/keys';
+import { LedgerError } from '@dockchains/ledger';
+import { createCosigner, encodeVerifierKey } from '@dockchains/tlog';
+
+import type { GatewayDeps } from './deps.ts';
+
+type FederationDeps = Pick<GatewayDeps, 'config' | 'database' | 'ledgers' | 'log' | 'clock' | 'publicUrl'>;
+
+/** Keys of the descriptor that the gateway has opened already; `sealing` is the private scalar, 32 bytes. */
+type OpenedKeys = { readonly receiptKey: KeyObject; readonly sealing: Uint8Array };
+
+/** What the organisation is among others. */
+export type Federation = { readonly descriptor: OwnDescriptor; readonly peers: Peers };
+
+/**
+ * Opens the organisation's descriptor and its peers. Where keys or addresses are others than those of the last descriptor, a
+ * new one is signed first.
+ * @throws KeyError, LedgerError
+ */
+export async function openFederation(deps: FederationDeps, opened: OpenedKeys): Promise<Federation> {
+  const { config, database, ledgers, log, clock } = deps;
+  const { organisation, keysDirectory, insecure } = config;
+  const descriptor = createOwnDescriptor({
+    ...{ database, organisation, keysDirectory, clock, randomBytes },
+    ...{ ledger: ledgers.public, now: await describeNow(deps, opened) },
+  });
+  try {
+    await descriptor.renew();
+  } catch (error) {
+    // Reads go on without: the next start, or whoever asks for it, tries again.
+    if (!(error instanceof LedgerError)) throw error;
+    log.warn({ err: error }, 'descriptor not renewed');
+  }
+  const peers = createPeers({
+    ...{ database, organisation, clock, log, insecure, fetch: globalThis.fetch, own: descriptor },
+  });
+  return { descriptor, peers };
+}
+
+async function describeNow(
+  { config, ledgers, publicUrl }: FederationDeps,
+  { receiptKey, sealing }: OpenedKeys,
+): Promise<OwnDescriptorDeps['now']> {
+  const { organisation, keysDirectory } = config;
+  const cosigner = async (role: 'witness' | 'mirror'): Promise<string> => {
+    const privateKey = await openKey(keysDirectory, role);
+    return encodeVerifierKey(createCosigner({ name: `${organisation}/${role}`, privateKey }).verifierKey);
+  };
+  const { publicKey: nats } = await openNatsKey(keysDirectory);
+  return {
+    keys: {
+      logs: { public: ledgers.public.verifierKey, private: ledgers.private.verifierKey },
+      witness: await cosigner('witness'),
+      mirror: await cosigner('mirror'),
+      message: Buffer.from(publicX(await openKey(keysDirectory, 'message')), 'base64url').toString('base64'),
+      nats,
+      receipt: { kty: 'OKP', crv: 'Ed25519', x: publicX(receiptKey) },
+      sealing: Buffer.from(sealingPublicKey(sealing)).toString('hex'),
+    },
+    endpoints: {
+      registry: new URL(publicUrl).host,
+      log: `${publicUrl}/log`,
+      witness: `${publicUrl}/witness`,
+      mirror: `${publicUrl}/mirror`,
+      graphql: `${publicUrl}/graphql`,
+      nats: null,
+    },
+  };
+}
+
+/** The public part of an Ed25519 key in base64url (RFC 8037). */
+function publicX(key: KeyObject): string {
+  return createPublicKey(key).export({ format: 'jwk' }).x ?? '';
+}

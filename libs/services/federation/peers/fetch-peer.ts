@@ -1,0 +1,129 @@
+import { ClientError, type Fetch, sendOk } from '@dockchains/client';
+import {
+  type Descriptor,
+  IdentityError,
+  type KnownDescriptor,
+  MAX_ENVELOPE_CHARACTERS,
+  verifyDescriptor,
+} from '@dockchains/identity';
+import { z } from 'zod';
+
+import { FederationError } from '../errors.ts';
+
+/** Where and as whom a peer is asked. */
+export type PeerRequest = {
+  readonly fetch: Fetch;
+  /** Root of its gateway. */
+  readonly url: string;
+  readonly fingerprint: string;
+  /** What is known of it: an unchanged envelope is not verified again. */
+  readonly kept?: { readonly envelope: string; readonly known: KnownDescriptor } | undefined;
+  /** Whether what is not on this machine may be asked without TLS. */
+  readonly insecure: boolean;
+};
+
+const MAX_PEERS_BYTES = 1024 * 1024;
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
+const peersSchema = z.object({
+  peers: z
+    .array(z.object({ organisation: z.string().max(253), fingerprint: z.string().max(64) }))
+    .max(10_000),
+});
+
+/**
+ * Fetches a peer's descriptor and verifies it.
+ * @throws FederationError PEER_UNREACHABLE, PEER_REFUSED
+ */
+export async function fetchDescriptor(
+  request: PeerRequest,
+): Promise<{ envelope: string; known: KnownDescriptor }> {
+  const { url, fingerprint, kept } = request;
+  const { bytes } = await ask(request, '/.well-known/dockchains/organisation.json', MAX_ENVELOPE_CHARACTERS);
+  const envelope = Buffer.from(bytes).toString('utf8');
+  if (kept !== undefined && kept.envelope === envelope) return kept;
+  try {
+    const known = await verifyDescriptor(envelope, fingerprint, { after: kept?.known });
+    requireReachable(known.descriptor, request);
+    return { envelope, known };
+  } catch (cause) {
+    if (!(cause instanceof IdentityError)) throw cause;
+    throw new FederationError(
+      'PEER_REFUSED',
+      `What ${url} says of itself is not believed: ${cause.message}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** Whether a peer has the organisation of this certificate among its own peers; false where it does not say. */
+export async function hasAdded(
+  request: PeerRequest,
+  own: { readonly organisation: string; readonly fingerprint: string },
+): Promise<boolean> {
+  try {
+    const { bytes } = await ask(request, '/.well-known/dockchains/peers.json', MAX_PEERS_BYTES);
+    const { peers } = peersSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+    return peers.some(
+      ({ organisation, fingerprint }) => organisation === own.organisation && fingerprint === own.fingerprint,
+    );
+  } catch (error) {
+    if (error instanceof FederationError || error instanceof z.ZodError || error instanceof SyntaxError) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** The root of a gateway as it is kept. @throws FederationError PEER_REFUSED */
+export function parsePeerUrl(text: string, { insecure }: { insecure: boolean }): string {
+  const url = text.length <= 2048 ? URL.parse(text) : null;
+  if (url === null || !/^https?:$/.test(url.protocol) || `${url.search}${url.hash}${url.username}` !== '') {
+    throw new FederationError(
+      'PEER_REFUSED',
+      "A peer's address is the http or https URL of its gateway, such as https://registry.globex.example.",
+    );
+  }
+  if (!isSafe(url, { insecure })) {
+    throw new FederationError(
+      'PEER_REFUSED',
+      `${url.origin} is not on this machine and has no TLS: use its https address, or set DOCKCHAINS_INSECURE=1 on a network that you trust.`,
+    );
+  }
+  return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+}
+
+/** Where a peer says it is reached must be no way into what only this machine, or nobody, should be asked. */
+function requireReachable({ organisation, endpoints }: Descriptor, { url, insecure }: PeerRequest): void {
+  const isLocal = LOOPBACK.test(new URL(url).hostname);
+  const { log, witness, mirror, graphql } = endpoints;
+  for (const endpoint of [log, witness, mirror, graphql].map((text) => new URL(text))) {
+    const local = LOOPBACK.test(endpoint.hostname);
+    if (local ? isLocal : isSafe(endpoint, { insecure })) continue;
+    throw new FederationError(
+      'PEER_REFUSED',
+      `${organisation} names ${endpoint.origin} as an address of its own, which is no https address, or is on this machine and not its own.`,
+    );
+  }
+}
+
+function isSafe({ protocol, hostname }: URL, { insecure }: { insecure: boolean }): boolean {
+  return insecure || protocol === 'https:' || LOOPBACK.test(hostname);
+}
+
+async function ask(
+  { fetch, url }: PeerRequest,
+  path: string,
+  maxBytes: number,
+): Promise<{ bytes: Uint8Array }> {
+  // Whom we ask was chosen by an operator: nobody sends us on.
+  const direct: Fetch = (input, init) => fetch(input, { ...init, redirect: 'error' });
+  try {
+    return await sendOk(direct, { url: `${url}${path}`, maxBytes });
+  } catch (cause) {
+    if (!(cause instanceof ClientError)) throw cause;
+    throw new FederationError('PEER_UNREACHABLE', cause.message, { cause });
+  }
+}

@@ -1,0 +1,51 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { createDurably, KeyError, readSecretFile } from './key-files.ts';
+
+const CERTIFICATE = 'openpgp.asc';
+const DESCRIPTOR = 'descriptor.json';
+
+/**
+ * The armored private key of the organisation's OpenPGP certificate from `<directory>/openpgp.asc` (mode 0600), made by
+ * `create` when absent. With `mayCreate` false an absent key is an error: others have pinned its fingerprint.
+ * @throws KeyError KEY_MISSING, BAD_MODE
+ */
+export async function openCertificateFile(
+  directory: string,
+  { mayCreate, create }: { mayCreate: boolean; create: () => Promise<string> },
+): Promise<string> {
+  const path = join(directory, CERTIFICATE);
+  const existing = await readSecretFile(path);
+  if (existing !== undefined) return existing;
+  if (!mayCreate) {
+    throw new KeyError(
+      'KEY_MISSING',
+      `${path} is missing although it has certified the organisation's keys: put it back from its backup. Peers have pinned its fingerprint.`,
+    );
+  }
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const made = await create();
+  await createDurably(directory, CERTIFICATE, made);
+  // Another gateway may have been first: what lies in the folder counts.
+  return (await readSecretFile(path)) ?? made;
+}
+
+/** The newest descriptor that was signed with these keys, if there is one. @throws KeyError BAD_MODE */
+export function findKeptDescriptor(directory: string): Promise<string | undefined> {
+  return readSecretFile(join(directory, DESCRIPTOR));
+}
+
+/** Keeps the newest descriptor beside the keys, durably: a database put back to an earlier state must not number anew. */
+export async function keepDescriptor(directory: string, envelope: string): Promise<void> {
+  const temporary = join(directory, `.${DESCRIPTOR}.${randomUUID()}`);
+  const file = await open(temporary, 'wx', 0o600);
+  try {
+    await file.writeFile(envelope);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, join(directory, DESCRIPTOR));
+}

@@ -1,0 +1,122 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { getOrganisation } from '@dockchains/client';
+import { parseRecord } from '@dockchains/records';
+import { startGateway, type TestGateway } from '@dockchains/testing';
+import { parseBundle } from '@dockchains/tlog';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { createWorkplace, type Workplace } from '../../apps/cli/test-io.ts';
+
+const cleanup = new AsyncDisposableStack();
+let acme: TestGateway;
+let globex: TestGateway;
+let place: Workplace;
+
+beforeAll(async () => {
+  [acme, globex, place] = await Promise.all([
+    startGateway(),
+    startGateway({ organisation: 'globex.example' }),
+    createWorkplace(),
+  ]);
+  cleanup.defer(() => place.remove());
+  cleanup.defer(() => globex.close());
+  cleanup.defer(() => acme.close());
+  place.io.fetch = globalThis.fetch;
+  for (const gateway of [acme, globex]) await signIn(gateway, gateway.operator);
+});
+afterAll(() => cleanup.disposeAsync());
+
+const signIn = async (gateway: TestGateway, { username, password }: TestGateway['operator']) => {
+  place.io.stdin = `${password}\n`;
+  const login = await place.run('login', gateway.host, '--username', username, '--password-stdin');
+  expect(login).toMatchObject({ exitCode: 0 });
+};
+
+const fingerprintOf = async ({ url }: TestGateway): Promise<string> =>
+  (await getOrganisation(fetch, url)).fingerprint;
+
+const peer = async (at: TestGateway, ...words: readonly string[]) => {
+  const { exitCode, stdout } = await place.run('peer', ...words, '--registry', at.organisation, '--json');
+  return { exitCode, json: JSON.parse(stdout) as unknown };
+};
+
+test('two organisations add each other, and both see it', async () => {
+  const added = await peer(acme, 'add', globex.url, '--fingerprint', await fingerprintOf(globex));
+  expect(added).toMatchObject({ exitCode: 0, json: { organisation: 'globex.example', state: 'WAITING' } });
+  const waiting = await place.run('peer', 'show', 'globex.example', '--registry', 'acme.example');
+  expect(waiting.stdout).toContain('waiting for globex.example to add us');
+
+  const answered = await peer(globex, 'add', `${acme.url}/`, '--fingerprint', await fingerprintOf(acme));
+  expect(answered).toMatchObject({ exitCode: 0, json: { organisation: 'acme.example', state: 'MUTUAL' } });
+  await expect
+    .poll(() => peer(acme, 'list'), { timeout: 10_000, interval: 200 })
+    .toMatchObject({
+      json: { peers: [{ organisation: 'globex.example', state: 'MUTUAL', url: globex.url }] },
+    });
+});
+
+test('nothing is added under a fingerprint that is another, and nobody is its own peer', async () => {
+  const add = async (url: string, fingerprint: string) =>
+    (await peer(acme, 'add', url, '-f', fingerprint)).exitCode;
+  expect(await add(globex.url, 'AB'.repeat(20))).not.toBe(0);
+  expect(await add(globex.url, 'no fingerprint')).not.toBe(0);
+  expect(await add(acme.url, await fingerprintOf(acme))).not.toBe(0);
+  expect(await add('file:///etc/passwd', await fingerprintOf(globex))).not.toBe(0);
+  expect(await peer(acme, 'list')).toMatchObject({ json: { peers: [{ organisation: 'globex.example' }] } });
+});
+
+test('only operators add and remove', async () => {
+  await signIn(acme, acme.publisher);
+  expect(await peer(acme, 'remove', 'globex.example')).toMatchObject({ exitCode: 4 });
+  expect((await peer(acme, 'add', globex.url, '-f', await fingerprintOf(globex))).exitCode).toBe(4);
+  await signIn(acme, acme.operator);
+});
+
+test('a key that is replaced is certified by the next descriptor, recorded, and followed by the peers', async () => {
+  const before = (await getOrganisation(fetch, globex.url)).descriptor;
+  await globex.stop();
+  await rm(join(globex.dataDir, 'keys/witness.pem'));
+  await globex.restart();
+
+  const after = (await getOrganisation(fetch, globex.url)).descriptor;
+  expect(after).toMatchObject({ number: before.number + 1, certificate: before.certificate });
+  expect(after.keys).toEqual({ ...before.keys, witness: after.keys.witness });
+  expect(after.formerKeys).toEqual([{ role: 'witness', key: before.keys.witness, state: 'replaced' }]);
+  const kept = await fetch(`${globex.url}/.well-known/dockchains/organisation/${before.number}.json`);
+  expect(kept.status).toBe(200);
+
+  const facts = { role: 'witness', number: after.number, organisation: 'globex.example' };
+  await expect
+    .poll(() => readRecords(globex, 2), { timeout: 10_000, interval: 100 })
+    .toMatchObject([
+      { ...facts, kind: 'key-added', key: after.keys.witness },
+      { ...facts, kind: 'key-revoked', key: before.keys.witness, state: 'replaced' },
+    ]);
+
+  // The same one again, whose newest descriptor is fetched at once.
+  const again = await peer(acme, 'add', globex.url, '-f', await fingerprintOf(globex));
+  expect(again).toMatchObject({ json: { descriptorNumber: after.number, state: 'MUTUAL' } });
+});
+
+test('a peer leaves, is remembered, and may come back', async () => {
+  expect(await peer(acme, 'remove', 'globex.example')).toMatchObject({
+    exitCode: 0,
+    json: { state: 'REMOVED' },
+  });
+  expect(await peer(acme, 'list')).toMatchObject({ json: { peers: [] } });
+  expect(await peer(acme, 'list', '--removed')).toMatchObject({
+    json: { peers: [{ organisation: 'globex.example', state: 'REMOVED' }] },
+  });
+  expect((await peer(acme, 'remove', 'globex.example')).exitCode).not.toBe(0);
+  const back = await peer(acme, 'add', globex.url, '-f', await fingerprintOf(globex));
+  expect(back).toMatchObject({ json: { organisation: 'globex.example', state: 'MUTUAL' } });
+});
+
+async function readRecords({ url }: TestGateway, count: number): Promise<readonly unknown[]> {
+  const response = await fetch(`${url}/log/public/tile/entries/000.p/${count}`);
+  if (!response.ok) return [];
+  const entries = parseBundle(new Uint8Array(await response.arrayBuffer()), count);
+  return [...entries].map((entry) => parseRecord(entry));
+}
