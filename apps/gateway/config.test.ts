@@ -34,6 +34,7 @@ test('reads what is set and fills in what is not', async () => {
       databaseUrl: GOOD.DOCKCHAINS_DATABASE_URL,
       blobs: '/srv/blobs',
       keysDirectory: '/srv/keys',
+      insecure: false,
       trustedProxies: ['10.0.0.0/8', '::1'],
       checkpointIntervalMs: 200,
       collectionLeaseSeconds: 3600,

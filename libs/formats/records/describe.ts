@@ -12,10 +12,10 @@ export function describeRecord(record: LedgerRecord, index: bigint): string {
     return `${record.organisation} recorded at index ${index} that it closed the scope ${record.scopeId} after ${record.count} records; that there are as many is for an audit to find`;
   }
   if (record.kind === 'key-added') {
-    return `${record.organisation} recorded at index ${index} that ${record.key} acts as its ${record.role} key, by its descriptor ${record.number}; a later replacement is not excluded`;
+    return `${record.organisation} recorded at index ${index} that it made ${record.key} its ${record.role} key, by its descriptor ${record.number}; a later replacement is not excluded`;
   }
   if (record.kind === 'key-revoked') {
-    return `${record.organisation} recorded at index ${index} that its ${record.role} key ${record.key} is ${record.state}, by its descriptor ${record.number}`;
+    return `${record.organisation} recorded at index ${index} that it ${record.state} its ${record.role} key ${record.key}, by its descriptor ${record.number}; what the key signs later is not excluded`;
   }
   const who = record.principal === undefined ? 'an unnamed principal' : `principal ${record.principal}`;
   const where = `${record.organisation} recorded at index ${index} that ${who}`;

@@ -41,7 +41,7 @@ export async function fetchDescriptor(
   const { url, fingerprint, kept } = request;
   const { bytes } = await ask(request, '/.well-known/dockchains/organisation.json', MAX_ENVELOPE_CHARACTERS);
   const envelope = Buffer.from(bytes).toString('utf8');
-  if (kept !== undefined && kept.envelope === envelope) return kept;
+  if (kept?.envelope === envelope) return kept;
   try {
     const known = await verifyDescriptor(envelope, fingerprint, { after: kept?.known });
     requireReachable(known.descriptor, request);
