@@ -2,12 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { createDatabaseOn, startGateway, startPrivatePostgres } from '@dockchains/testing';
+import { buildImage, createDatabaseOn, startGateway, startPrivatePostgres } from '@dockchains/testing';
 import { expect, test } from 'vitest';
 
 import { Observer, verifyHistory } from './observer.ts';
 import { pushImage, PushFailure, type AcknowledgedPush } from './pusher.ts';
 import { awaitPublished, readKeys, verifyPushes } from './verify.ts';
+
+const PARALLEL = 10;
 
 test.each([
   { name: 'while the gateway runs on', gatewayStops: false },
@@ -23,8 +25,11 @@ test.each([
     const acknowledged: AcknowledgedPush[] = [];
     const pushMany = async (from: number, count: number): Promise<void> => {
       const token = await gateway.token(gateway.publisher, 'repository:public/app:pull,push');
-      for (let tag = from; tag < from + count; tag += 1) {
-        acknowledged.push(await pushImage(gateway.url, token, 'public/app', `t${tag}`));
+      const pushOne = (tag: string): Promise<AcknowledgedPush> =>
+        pushImage(gateway.url, token, 'public/app', tag, buildImage({ layers: [], annotations: { tag } }));
+      for (let tag = from; tag < from + count; tag += PARALLEL) {
+        const tags = Array.from({ length: Math.min(PARALLEL, from + count - tag) }, (_, n) => `t${tag + n}`);
+        acknowledged.push(...(await Promise.all(tags.map(pushOne))));
       }
     };
     try {
