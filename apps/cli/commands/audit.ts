@@ -11,6 +11,7 @@ import {
   parseAuditState,
 } from '@dockchains/client';
 
+import { auditProof } from '../audit-proof.ts';
 import { commandOf, type Register } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { findFile, writeFileAtomically } from '../files.ts';
@@ -20,7 +21,12 @@ import type { Outcome } from '../output.ts';
 import { startProgress } from '../progress.ts';
 import { readTrust, type Trust } from '../trust.ts';
 
-type AuditCommandOptions = { readonly policy?: string; readonly state?: string; readonly ledger: string };
+type AuditCommandOptions = {
+  readonly policy?: string;
+  readonly state?: string;
+  readonly proof?: string;
+  readonly ledger: string;
+};
 type Good = Extract<AuditResult, { status: 'good' }>;
 
 const MAX_STATE_BYTES = 1024 * 1024;
@@ -32,12 +38,20 @@ export const registerAudit: Register = (parent, { io, print }) => {
       summary: 're-derive a whole ledger from its entries, and name the first byte that is not as signed',
       examples: `dockchains audit http://127.0.0.1:5000/log/public
 dockchains audit acme.example --state acme.audit    (goes on where it stopped, and from there the next time)
-dockchains audit acme.example --ledger private    (for operators: its entries are not there for others)`,
+dockchains audit acme.example --ledger private    (for operators: its entries are not there for others)
+dockchains audit --proof acme.equivocation    (whether this file proves that a ledger signed two histories)`,
     })
       .option('--ledger <name>', "which of the organisation's ledgers, where no log is named", 'public')
       .option('--policy <file>', 'C2SP tlog-policy that says whose signatures count')
       .option('--state <file>', 'keep here how far the audit is, and go on from there')
-      .action(print((log: string | undefined, options: AuditCommandOptions) => audit(io, log, options))),
+      .option('--proof <file>', 'verify a proof that a ledger signed two histories, offline, instead')
+      .action(
+        print((log: string | undefined, options: AuditCommandOptions) =>
+          options.proof === undefined
+            ? audit(io, log, options)
+            : auditProof(io, { path: options.proof, policy: options.policy, log }),
+        ),
+      ),
   );
 };
 
