@@ -54,6 +54,9 @@ const IDLE_TRANSACTION_TIMEOUT_MS = 5_000;
 // What runs here asks by keys, and each connection keeps its plans: one that was made while a table was small would go on to read it
 // whole when it has grown. Prisma, which has a pool of its own, plans each query by itself.
 const BY_KEY = '-c enable_seqscan=off';
+// PostgreSQL plans a statement anew for each execution where that looks cheaper, as it does for all that take arrays: it counts their
+// elements then. Ours are written to go by index whatever comes, and planning took longer than the rest: of 0.36 ms for a manifest 0.22.
+const PLAN_ONCE = '-c plan_cache_mode=force_generic_plan';
 
 // int8 as bigint: ledger indices and sizes are bigint everywhere.
 const types: pg.CustomTypesConfig = {
@@ -92,7 +95,7 @@ export function openDatabase(url: string, { connections = 20 }: { connections?: 
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
     keepAlive: true,
     types,
-    options: BY_KEY,
+    options: `${BY_KEY} ${PLAN_ONCE}`,
   };
   const locks = openSessionLocks(options);
   const pool = new pg.Pool({ ...options, max: connections });
