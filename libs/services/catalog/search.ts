@@ -43,35 +43,32 @@ export const MAX_MATCHES = 1_000;
 
 const MAX_CHARACTERS = 256;
 const MAX_WORDS = 8;
-// A shorter beginning stands for too many words.
-const MIN_PREFIX = 3;
+// The index of names knows groups of three letters.
+const MIN_INDEXED = 3;
 
 const IS_SHOWN = `c.generation = (SELECT generation FROM catalog_generation WHERE state = 'serving')
-             AND c.origin = ANY($4::text[]) AND ($5::text IS NULL OR c.organisation = $5)`;
+           AND c.origin = ANY($4::text[]) AND ($5::text IS NULL OR c.organisation = $5)`;
 // What the catalog says may be older than its ledger's last word: an own repository that was made private a moment ago is.
 const IS_PUBLIC = `c.visibility = 'public' AND CASE WHEN c.organisation = $3
-             THEN (SELECT r.visibility FROM repository r WHERE r.name = c.name) = 'public' ELSE true END`;
-const IS_READABLE = `c.visibility <> 'public' AND c.name ~ ANY($6::text[]) AND c.name ~ ANY($7::text[])
-             AND (SELECT r.visibility FROM repository r WHERE r.name = c.name) <> 'public'`;
-// Read out of a subquery, so that no plan is made for the words of one search.
-const HAS_WORDS = `c.document @@ (SELECT to_tsquery('simple', $1))`;
-const HAS_TEXT = `c.name LIKE (SELECT '%' || $2 || '%')`;
+           THEN (SELECT r.visibility FROM repository r WHERE r.name = c.name) = 'public' ELSE true END`;
+const IS_READABLE = `c.visibility <> 'public' AND c.name ~ ANY($10::text[]) AND c.name ~ ANY($11::text[])
+           AND (SELECT r.visibility FROM repository r WHERE r.name = c.name) <> 'public'`;
+const HAS_WORDS = `c.document @@ to_tsquery('simple', $1)`;
 
 const candidates = (condition: string, isVisible: string): string =>
-  `(SELECT c.id FROM catalog_repository c WHERE ${condition} AND ${IS_SHOWN} AND ${isVisible} LIMIT ${MAX_MATCHES})`;
+  `(SELECT c.id FROM catalog_repository c WHERE ${condition} AND ${IS_SHOWN} AND ${isVisible}
+    ORDER BY c.created_at DESC LIMIT ${MAX_MATCHES})`;
 
-const statementOf = (name: string, visible: readonly string[]): Statement => {
-  const scans = visible.flatMap((isVisible) => [
-    candidates(HAS_WORDS, isVisible),
-    candidates(HAS_TEXT, isVisible),
-  ]);
-  const [score, organisation, from] = [6, 7, 8].map(
-    (position) => `$${position + (visible.length > 1 ? 2 : 0)}`,
+/** Newest candidates first, by words and by parts of names; each scan ends when it has enough that the caller may see. */
+function statementOf(conditions: readonly string[], visible: readonly string[]): Statement {
+  const scans = visible.flatMap((isVisible) =>
+    conditions.map((condition) => candidates(condition, isVisible)),
   );
-  const limit = visible.length > 1 ? '$11' : '$9';
   return {
-    name,
-    text: `WITH matched AS MATERIALIZED (${scans.join(' UNION ')} LIMIT ${MAX_MATCHES}),
+    // Without a name it is planned for the words of each search: whether they are common decides which index is walked.
+    name: '',
+    text: `WITH matched AS MATERIALIZED (
+             SELECT id FROM (${scans.join(' UNION ')}) AS m LIMIT ${MAX_MATCHES}),
            scored AS (
              SELECT c.organisation, c.name, c.visibility, c.created_at AS "createdAt", c.updated_at AS "updatedAt",
                (CASE WHEN c.name = $2 THEN 4000000 WHEN right(c.name, length($2) + 1) = '/' || $2 THEN 3000000
@@ -81,20 +78,17 @@ const statementOf = (name: string, visible: readonly string[]): Statement => {
              FROM matched m JOIN catalog_repository c ON c.id = m.id),
            page AS (
              SELECT s.* FROM scored s
-             WHERE ${score}::integer IS NULL OR s.score < ${score} OR (s.score = ${score}
-               AND (s.organisation, s.name) > (${organisation}::text COLLATE "C", ${from}::text COLLATE "C"))
-             ORDER BY s.score DESC, s.organisation, s.name LIMIT ${limit})
+             WHERE $6::integer IS NULL OR s.score < $6 OR (s.score = $6
+               AND (s.organisation, s.name) > ($7::text COLLATE "C", $8::text COLLATE "C"))
+             ORDER BY s.score DESC, s.organisation, s.name LIMIT $9)
          SELECT page.*, (SELECT count(*)::integer FROM matched) AS matches FROM (SELECT) AS one LEFT JOIN page ON true
          ORDER BY page.score DESC, page.organisation, page.name`,
   };
-};
-
-/** For those who see what is public: nothing else is looked at. */
-const SEARCH_PUBLIC = statementOf('catalog_search_public', [IS_PUBLIC]);
-const SEARCH_ALL = statementOf('catalog_search_readable', [IS_PUBLIC, IS_READABLE]);
+}
 
 /**
- * Searches names, organisations and source addresses. What the caller may not read is passed over before anything is capped, counted or ranked.
+ * Searches for whole words of names, organisations and source addresses, and for parts of names. What the caller may not read is passed
+ * over before anything is capped, counted or ranked; who sees what is public alone causes no look at anything else.
  * @throws CatalogError BAD_QUERY if the text is longer than 256 characters, or has no word or more than 8
  */
 export async function searchRepositories(
@@ -102,14 +96,22 @@ export async function searchRepositories(
   { readable, own, origins }: SearchScope,
   { text, organisation, after, limit }: SearchRequest,
 ): Promise<SearchPage> {
-  const { query, literal } = parseQuery(text);
-  const { policies, scopes } = readable;
-  const seesMore = policies.length > 0 && scopes.length > 0;
-  const rows = await database.query<SearchRow>(seesMore ? SEARCH_ALL : SEARCH_PUBLIC, [
-    ...[query, literal, own, origins, organisation ?? null],
-    ...(seesMore ? [policies, scopes] : []),
-    ...[after?.score ?? null, after?.organisation ?? null, after?.name ?? null, limit],
-  ]);
+  const words = parseWords(text);
+  const rights =
+    readable.policies.length > 0 && readable.scopes.length > 0 ? [readable.policies, readable.scopes] : [];
+  const parts = words.some((word) => word.length >= MIN_INDEXED) ? words : [];
+  const hasParts = parts.map((_, position) => `c.name LIKE $${10 + rights.length + position}`).join(' AND ');
+  const rows = await database.query<SearchRow>(
+    statementOf(
+      hasParts === '' ? [HAS_WORDS] : [HAS_WORDS, hasParts],
+      rights.length === 0 ? [IS_PUBLIC] : [IS_PUBLIC, IS_READABLE],
+    ),
+    [
+      ...[words.join(' & '), text.toLowerCase(), own, origins, organisation ?? null],
+      ...[after?.score ?? null, after?.organisation ?? null, after?.name ?? null, limit],
+      ...[...rights, ...parts.map((word) => `%${word}%`)],
+    ],
+  );
   const items = rows.flatMap(({ matches: _, score, ...found }) =>
     score === null ? [] : [{ ...found, score }],
   );
@@ -119,17 +121,12 @@ export async function searchRepositories(
 /** Without a page there is one row all the same, which says how many match. */
 type SearchRow = CatalogRepository & { readonly score: number | null; readonly matches: number };
 
-/** The words as a tsquery, each but the shortest as a beginning; and the text as it may stand within a name, null where it is too short for an index. */
-function parseQuery(text: string): { query: string; literal: string | null } {
-  const lower = text.toLowerCase();
-  const words = lower.match(/[\p{L}\p{N}]+/gu) ?? [];
-  if (text.length > MAX_CHARACTERS || words.length === 0 || words.length > MAX_WORDS) {
-    throw new CatalogError(
-      'BAD_QUERY',
-      `Search for 1 to ${MAX_WORDS} words, ${MAX_CHARACTERS} characters in all: letters and digits.`,
-    );
-  }
-  const query = words.map((word) => (word.length < MIN_PREFIX ? word : `${word}:*`)).join(' & ');
-  const literal = /^[a-z0-9./-]*[a-z0-9]{3}[a-z0-9./-]*$/.test(lower) ? lower : null;
-  return { query, literal };
+/** Letters and digits in a row: nothing in them means anything to a tsquery or to LIKE. */
+function parseWords(text: string): readonly string[] {
+  const words = text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  if (text.length <= MAX_CHARACTERS && words.length > 0 && words.length <= MAX_WORDS) return words;
+  throw new CatalogError(
+    'BAD_QUERY',
+    `Search for 1 to ${MAX_WORDS} words, ${MAX_CHARACTERS} characters in all: letters and digits.`,
+  );
 }

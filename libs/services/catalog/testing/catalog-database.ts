@@ -9,7 +9,7 @@ import type { EntrySource } from '@dockchains/ledger';
 export async function openCatalogDatabase(): Promise<{
   database: Database;
   url: string;
-  close(): Promise<void>;
+  close: () => Promise<void>;
 }> {
   const { url, drop } = await createTestDatabase();
   await migrate(url);
