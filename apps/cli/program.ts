@@ -4,12 +4,14 @@ import { Command, CommanderError } from 'commander';
 import type { CommandContext, Register } from './command.ts';
 import { registerAccount } from './commands/account.ts';
 import { registerAudit } from './commands/audit.ts';
+import { registerCatalog } from './commands/catalog.ts';
 import { registerCollect } from './commands/collect.ts';
 import { registerInspect } from './commands/inspect.ts';
 import { registerLogin } from './commands/login.ts';
 import { registerPeer } from './commands/peer.ts';
 import { registerProve } from './commands/prove.ts';
 import { registerRepo } from './commands/repo.ts';
+import { registerSearch } from './commands/search.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerVerify } from './commands/verify.ts';
 import { type ExitCode, type Failure, findFailure } from './errors.ts';
@@ -21,6 +23,8 @@ const COMMANDS: readonly Register[] = [
   registerRepo,
   registerPeer,
   registerCollect,
+  registerSearch,
+  registerCatalog,
   registerInspect,
   registerProve,
   registerVerify,

@@ -13,6 +13,13 @@ export {
 export { type AuditOptions, auditLog, type AuditResult } from './audit.ts';
 export type { AuditFinding } from './audit-finding.ts';
 export { type AuditState, encodeAuditState, parseAuditState } from './audit-state.ts';
+export {
+  type CatalogStatus,
+  getCatalog,
+  rebuildCatalog,
+  searchRepositories,
+  type SearchResult,
+} from './catalog.ts';
 export { verifyCheckpoint } from './checkpoint.ts';
 export { collect, type CollectionStep, type CollectOptions } from './collection.ts';
 export { ClientError, type ClientErrorCode } from './errors.ts';

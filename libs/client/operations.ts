@@ -30,7 +30,7 @@ const recordSchema = z.object({
 });
 
 const artifactSchema = z.object({
-  repository: z.string().max(255),
+  repository: z.string().max(512),
   digest,
   mediaType: z.string().max(255),
   publishedAt: z.string().max(64),

@@ -52,7 +52,7 @@ export interface Catalog {
   findArtifact(
     target: RepositoryKey & ({ readonly tag: string } | { readonly digest: string }),
   ): Promise<CatalogArtifact | undefined>;
-  /** The public repositories of other organisations that hold a digest, by organisation and name. */
+  /** The public repositories of other organisations that hold a digest, by `<organisation>/<name>`. */
   listByDigest(request: DigestRequest): Promise<readonly CatalogArtifact[]>;
   /** The other organisations whose ledgers are consumed here. */
   organisations(): ReadonlySet<string>;

@@ -30,12 +30,8 @@ export type CatalogPage = { readonly after?: string; readonly limit: number };
 /** A repository by the names that stand in references. */
 export type RepositoryKey = { readonly organisation: string; readonly repository: string };
 
-/** A place in a list of repositories of several organisations. */
-export type DigestRequest = {
-  readonly digest: string;
-  readonly after?: RepositoryKey;
-  readonly limit: number;
-};
+/** Which of the repositories that hold a digest: those behind `<organisation>/<name>`, at most `limit`. */
+export type DigestRequest = CatalogPage & { readonly digest: string };
 
 // What is private is our own, and asked of the registry.
 const IS_SHOWN = `c.generation = (SELECT generation FROM catalog_generation WHERE state = 'serving')
@@ -70,8 +66,8 @@ const LIST_BY_DIGEST: Statement = {
   name: 'catalog_list_by_digest',
   text: `SELECT ${ARTIFACT}, a.record_id AS "recordId", a.published_at AS "publishedAt"
          FROM catalog_artifact a JOIN catalog_repository c ON c.id = a.repository_id
-         WHERE ${IS_SHOWN} AND a.digest = $2 AND (c.organisation, c.name) > ($3::text COLLATE "C", $4::text COLLATE "C")
-         ORDER BY c.organisation, c.name LIMIT $5`,
+         WHERE ${IS_SHOWN} AND a.digest = $2 AND c.organisation || '/' || c.name > $3
+         ORDER BY c.organisation || '/' || c.name LIMIT $4`,
 };
 
 /** Lists the public repositories of an organisation in byte order of their names; `origins` are the ledgers that may be shown. */
@@ -113,12 +109,11 @@ export async function findArtifact(
   return rows[0];
 }
 
-/** Lists the public repositories that hold a digest, by organisation and name; `origins` are the ledgers that may be shown. */
+/** Lists the public repositories that hold a digest, in byte order of `<organisation>/<name>`; `origins` are the ledgers that may be shown. */
 export function listByDigest(
   database: Queryable,
   origins: readonly string[],
-  { digest, after, limit }: DigestRequest,
+  { digest, after = '', limit }: DigestRequest,
 ): Promise<CatalogArtifact[]> {
-  const { organisation = '', repository = '' } = after ?? {};
-  return database.query(LIST_BY_DIGEST, [origins, digest, organisation, repository, limit]);
+  return database.query(LIST_BY_DIGEST, [origins, digest, after, limit]);
 }

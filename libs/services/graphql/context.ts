@@ -1,4 +1,5 @@
 import type { Access, Principal, Readable } from '@dockchains/access';
+import type { Catalog } from '@dockchains/catalog';
 import type { Peers } from '@dockchains/federation';
 import type { Ledger, Ledgers } from '@dockchains/ledger';
 import type { Registry } from '@dockchains/registry';
@@ -11,6 +12,7 @@ import { LIMITS } from './limits.ts';
 /** What the resolvers stand on. */
 export type GraphqlServices = {
   readonly access: Access;
+  readonly catalog: Catalog;
   readonly ledgers: Ledgers;
   readonly peers: Peers;
   readonly registry: Registry;
@@ -28,6 +30,8 @@ export type RecordEntry = {
 
 /** One request: who asks, through what, and until when. Nothing in it outlives the request. */
 export type GraphqlContext = GraphqlServices & {
+  /** The gateway's own. */
+  readonly organisation: string;
   readonly principal: Principal;
   readonly requestId: string;
   readonly log: FastifyBaseLogger;
@@ -59,6 +63,8 @@ export function createContext(
   return {
     ...services,
     ...request,
+    // An origin begins with its organisation.
+    organisation: ledgers.public.origin.slice(0, ledgers.public.origin.indexOf('/')),
     records: new DataLoader(async (ids) => findRecords(ledgers, ids, await findReadable())),
     publishedSize(ledger) {
       const size = sizes.get(ledger) ?? ledger.publishedSize();

@@ -1,7 +1,7 @@
 import { ApiError } from './errors.ts';
 
 const MAX_CURSOR = 1_500;
-const KEY = /^[\x20-\x7e]{1,255}$/;
+const KEY = /^[\x20-\x7e]{1,520}$/;
 
 /** Encodes the place behind an item: `list` says which list, `key` is the item's key in it. Opaque base64url. */
 export function encodeCursor(list: readonly string[], key: string): string {
@@ -9,7 +9,7 @@ export function encodeCursor(list: readonly string[], key: string): string {
 }
 
 /**
- * Reads the key out of a cursor of this list: 1–255 printable ASCII characters.
+ * Reads the key out of a cursor of this list: 1–520 printable ASCII characters.
  * @throws ApiError BAD_USER_INPUT if it is no cursor or one of another list
  */
 export function parseCursor(list: readonly string[], cursor: string): string {

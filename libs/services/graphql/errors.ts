@@ -1,4 +1,5 @@
 import { AccessError, type AccessErrorCode } from '@dockchains/access';
+import { CatalogError } from '@dockchains/catalog';
 import { isConnectionLoss } from '@dockchains/database';
 import { FederationError, type FederationErrorCode } from '@dockchains/federation';
 import { LedgerError } from '@dockchains/ledger';
@@ -100,6 +101,7 @@ function findKnown(error: unknown): ApiError | undefined {
   if (error instanceof ApiError) return error;
   if (error instanceof AccessError) return restate(CODE_OF_ACCESS[error.code], error);
   if (error instanceof FederationError) return restate(CODE_OF_FEDERATION[error.code], error);
+  if (error instanceof CatalogError) return restate('BAD_USER_INPUT', error);
   if (error instanceof OciError) return restate(CODE_OF_OCI[error.code], error);
   if (error instanceof LedgerError && (error.code === 'FROZEN' || error.code === 'BUSY')) {
     return restate('UNAVAILABLE', error);
@@ -114,4 +116,10 @@ function findKnown(error: unknown): ApiError | undefined {
 
 function restate(code: ApiErrorCode | undefined, error: Error): ApiError | undefined {
   return code === undefined ? undefined : new ApiError(code, error.message, { cause: error });
+}
+
+/** Whether the error says that something is not there, or may not be seen: the caller need not know which. */
+export function isHidden(error: unknown): boolean {
+  if (error instanceof AccessError) return error.code === 'UNAUTHORIZED' || error.code === 'NAME_UNKNOWN';
+  return error instanceof OciError && (error.code === 'NAME_UNKNOWN' || error.code === 'MANIFEST_UNKNOWN');
 }

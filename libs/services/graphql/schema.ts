@@ -6,6 +6,7 @@ import { type GraphQLSchema, parse } from 'graphql';
 import { type Fields, guardFields } from './guard.ts';
 import { ACCOUNT_KINDS, administrationTypes, ACTIONS } from './resolvers/administration.ts';
 import { artifactTypes } from './resolvers/artifact.ts';
+import { catalogTypes } from './resolvers/catalog.ts';
 import { COLLECTED_KINDS, collectionTypes } from './resolvers/collection.ts';
 import { immutableTagsTypes } from './resolvers/immutable-tags.ts';
 import { ledgerTypes } from './resolvers/ledger.ts';
@@ -35,6 +36,7 @@ const TOPICS: readonly Topic[] = [
   { name: 'visibility', types: visibilityTypes },
   { name: 'collection', types: collectionTypes },
   { name: 'peer', types: peerTypes },
+  { name: 'catalog', types: catalogTypes },
 ];
 
 /** Builds the executable schema, an Apollo Federation 2 subgraph, from the SDL files in schema/. */

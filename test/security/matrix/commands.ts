@@ -55,6 +55,8 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   'repo immutable list': operator(),
   'repo immutable add': operator('UPPER', '1.0'),
   'repo immutable remove': operator('hidden/none', '1.0'),
+  search: { need: 'nothing', args: ({ host }) => ['hidden', ...registry({ host })] },
+  'catalog rebuild': operator(),
   inspect: { need: 'pull', args: ({ image }) => [image] },
   prove: { need: 'pull', args: trusted },
   verify: { need: 'pull', args: trusted },

@@ -17,6 +17,8 @@ export const QUERIES: Readonly<Record<string, FieldRow>> = {
   artifact: { need: 'pull', args: (repository) => `reference: ${text(`${repository}:1.0`)}` },
   artifacts: { need: 'nothing', args: (_, { secret }) => `digest: ${text(secret.descriptor.digest)}` },
   repositories: { need: 'nothing', args: () => 'first: 5' },
+  search: { need: 'nothing', args: (repository) => `text: ${text(repository)}` },
+  catalog: { need: 'nothing' },
   record: { need: 'nothing', args: () => `id: ${text('0'.repeat(32))}` },
   ledger: { need: 'nothing', args: () => `origin: ${text(ORIGIN)}` },
   viewer: { need: 'nothing' },
@@ -57,6 +59,8 @@ export const MUTATIONS: Readonly<Record<string, FieldRow>> = {
     args: (repository) => `repository: ${text(repository)}, visibility: PROTECTED`,
   },
   collect: { need: 'operator', args: () => 'dryRun: true' },
+  // What it builds anew is what was there.
+  rebuildCatalog: { need: 'operator' },
   createRobot: { need: 'operator', args: () => 'name: "", validHours: 1' },
   rotateRobot: { need: 'operator', args: () => 'name: "nobody", validHours: 1' },
   revokeRobot: { need: 'operator', args: () => 'name: "nobody"' },
@@ -69,14 +73,14 @@ export const MUTATIONS: Readonly<Record<string, FieldRow>> = {
 export const FIELDS: Readonly<
   Record<string, { readonly given: readonly string[]; readonly anew?: readonly string[] }>
 > = {
-  Repository: { given: ['name', 'visibility', 'createdAt'], anew: ['tags', 'tagHistory'] },
+  Repository: { given: ['name', 'organisation', 'visibility', 'createdAt'], anew: ['tags', 'tagHistory'] },
   Tag: { given: ['name', 'digest', 'recordId', 'updatedAt'], anew: ['record'] },
   TagEvent: {
     given: ['kind', 'digest', 'mediaType', 'size', 'at', 'recordId', 'index'],
     anew: ['record'],
   },
   Artifact: {
-    given: ['id', 'repository', 'digest', 'mediaType', 'size', 'tag', 'publishedAt'],
+    given: ['id', 'repository', 'organisation', 'digest', 'mediaType', 'size', 'tag', 'publishedAt'],
     anew: ['record'],
   },
   Record: { given: ['id', 'origin', 'kind', 'index', 'state', 'entry', 'statement', 'proof'] },
@@ -84,6 +88,8 @@ export const FIELDS: Readonly<
     given: ['origin', 'verifierKey', 'size', 'publishedSize', 'queued', 'frozen', 'checkpoint'],
     anew: ['entries'],
   },
+  Catalog: { given: ['rebuilding', 'ledgers'] },
+  CatalogLedger: { given: ['origin', 'organisation', 'publishedSize', 'consumed', 'lag', 'rebuilt'] },
   Viewer: { given: ['username', 'principalId', 'policies'] },
   Account: { given: ['username', 'principalId', 'kind', 'disabled', 'expiresAt', 'policies'] },
   Policy: { given: ['pattern', 'actions'] },

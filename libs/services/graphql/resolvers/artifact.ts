@@ -1,19 +1,19 @@
-import { AccessError } from '@dockchains/access';
 import {
   isDigest,
   isRepositoryName,
   type ManifestReference,
-  OciError,
   parseDigest,
   parseImageReference,
+  parseRepositoryName,
   parseTag,
   type RepositoryName,
+  splitOrganisation,
 } from '@dockchains/oci';
-import type { ResolvedManifest } from '@dockchains/registry';
 
 import { type Connection, type PageArgs, readConnection } from '../connection.ts';
 import type { GraphqlContext, RecordEntry } from '../context.ts';
-import { ApiError } from '../errors.ts';
+import { ApiError, isHidden } from '../errors.ts';
+import { type ArtifactView, viewOfArtifact, viewOfManifest } from '../views.ts';
 
 type ArtifactArgs = { readonly reference?: string | null; readonly digest?: string | null };
 
@@ -26,7 +26,7 @@ export const artifactTypes = {
       _: unknown,
       { reference, digest }: ArtifactArgs,
       context: GraphqlContext,
-    ): Promise<ResolvedManifest | undefined> => {
+    ): Promise<ArtifactView | undefined> => {
       // The schema lets null stand for nothing.
       if (typeof reference === 'string' && typeof digest !== 'string') {
         return findArtifact(context, parseTarget(reference, context));
@@ -41,7 +41,7 @@ export const artifactTypes = {
       _: unknown,
       { digest, ...args }: PageArgs & { readonly digest: string },
       context: GraphqlContext,
-    ): Promise<Connection<ResolvedManifest>> =>
+    ): Promise<Connection<ArtifactView>> =>
       readConnection(args, {
         list: ['artifacts', digest],
         keyOf: ({ repository }) => repository,
@@ -54,60 +54,70 @@ export const artifactTypes = {
       { id }: { id?: unknown },
       _: unknown,
       context: GraphqlContext,
-    ): Promise<ResolvedManifest | null> => {
+    ): Promise<ArtifactView | null> => {
       const target = typeof id === 'string' ? findTarget(id) : undefined;
       return target === undefined ? null : ((await findArtifact(context, target)) ?? null);
     },
 
-    id: ({ repository, digest }: ResolvedManifest) => `${repository}@${digest}`,
+    id: ({ repository, digest }: ArtifactView) => `${repository}@${digest}`,
     record: (
-      { recordId }: ResolvedManifest,
+      { recordId, organisation }: ArtifactView,
       _: unknown,
-      { records }: GraphqlContext,
-    ): Promise<RecordEntry | undefined> => records.load(recordId),
+      { records, organisation: own }: GraphqlContext,
+    ): Promise<RecordEntry | undefined> | undefined =>
+      organisation === own ? records.load(recordId) : undefined,
   },
 };
 
+/** Finds a digest in what is kept here and in what the catalog knows of, by name; what is in both is shown once. */
 async function findByDigest(
-  { registry, principal }: GraphqlContext,
-  { digest, ...page }: { readonly digest: string; readonly after?: string; readonly limit: number },
-): Promise<readonly ResolvedManifest[]> {
-  return (await registry.findByDigest({ principal, digest: parseDigest(digest), ...page })).items;
+  { catalog, registry, principal, organisation: own }: GraphqlContext,
+  { digest: text, ...page }: { readonly digest: string; readonly after?: string; readonly limit: number },
+): Promise<readonly ArtifactView[]> {
+  const digest = parseDigest(text);
+  const [kept, known] = await Promise.all([
+    registry.findByDigest({ principal, digest, ...page }),
+    catalog.listByDigest({ digest, ...page }),
+  ]);
+  const views = new Map(known.map(viewOfArtifact).map((view) => [view.repository, view]));
+  for (const manifest of kept.items) views.set(manifest.repository, viewOfManifest(manifest, own));
+  return [...views.values()]
+    .sort((one, other) => (one.repository < other.repository ? -1 : 1))
+    .slice(0, page.limit);
 }
 
-/** Gives what the target names now; what is hidden is not there. */
-async function findArtifact(
-  { registry, principal }: GraphqlContext,
-  target: Target,
-): Promise<ResolvedManifest | undefined> {
+/** Gives what the target names now, by its origin's ledger where that is another organisation; what is hidden is not there. */
+async function findArtifact(context: GraphqlContext, target: Target): Promise<ArtifactView | undefined> {
+  const { catalog, registry, principal, organisation: own } = context;
+  const { organisation, repository } = splitOrganisation(target.repository, own);
+  if (organisation !== undefined) {
+    const { reference } = target;
+    const found = await catalog.findArtifact({ organisation, repository, ...reference });
+    return found && viewOfArtifact(found);
+  }
   try {
-    return await registry.resolveReference(principal, target);
+    return viewOfManifest(await registry.resolveReference(principal, { ...target, repository }), own);
   } catch (error) {
     if (isHidden(error)) return undefined;
     throw error;
   }
 }
 
-function isHidden(error: unknown): boolean {
-  if (error instanceof AccessError) return error.code === 'UNAUTHORIZED' || error.code === 'NAME_UNKNOWN';
-  return error instanceof OciError && (error.code === 'NAME_UNKNOWN' || error.code === 'MANIFEST_UNKNOWN');
-}
-
 /** @throws OciError NAME_INVALID, MANIFEST_INVALID, DIGEST_INVALID; ApiError BAD_USER_INPUT */
-function parseTarget(text: string, { ledgers }: GraphqlContext): Target {
+function parseTarget(text: string, { catalog, organisation: own }: GraphqlContext): Target {
   const { registry, repository, tag, digest } = parseImageReference(text);
-  // An origin begins with its organisation, under which our repositories may be named as well.
-  if (
-    registry !== undefined &&
-    registry !== ledgers.public.origin.slice(0, ledgers.public.origin.indexOf('/'))
-  ) {
+  if (registry !== undefined && registry !== own && !catalog.organisations().has(registry)) {
     throw new ApiError(
       'BAD_USER_INPUT',
       `This gateway has no repositories of "${registry}": write the reference without it.`,
     );
   }
-  if (digest !== undefined) return { repository, reference: { kind: 'digest', digest } };
-  return { repository, reference: { kind: 'tag', tag: tag ?? parseTag('latest') } };
+  const name =
+    registry === undefined || registry === own
+      ? repository
+      : parseRepositoryName(`${registry}/${repository}`);
+  if (digest !== undefined) return { repository: name, reference: { kind: 'digest', digest } };
+  return { repository: name, reference: { kind: 'tag', tag: tag ?? parseTag('latest') } };
 }
 
 function findTarget(id: string): Target | undefined {
