@@ -9,11 +9,11 @@ export type Target = {
   readonly organisation: string;
 };
 
-// Joins are planned anew each time: a plan made while the catalog was small would read all of it for a few rows.
-const UNNAMED = '';
+// Joins are planned anew: a plan made while the catalog was small would read all of it for a few rows.
 
 const WITHDRAW: Statement = {
-  name: UNNAMED,
+  name: 'catalog_withdraw',
+  plan: 'anew',
   text: `WITH gone AS (
            DELETE FROM catalog_repository WHERE generation = $1 AND origin = $2 AND name = ANY($3::text[]) RETURNING id
          ), tags AS (DELETE FROM catalog_tag WHERE repository_id IN (SELECT id FROM gone))
@@ -32,13 +32,15 @@ const UPSERT_REPOSITORIES: Statement = {
          RETURNING id, name`,
 };
 const DELETE_MANIFESTS: Statement = {
-  name: UNNAMED,
+  name: 'catalog_delete_manifests',
+  plan: 'anew',
   text: `WITH gone AS (SELECT * FROM unnest($1::bigint[], $2::text[]) AS n(id, digest)),
          tags AS (DELETE FROM catalog_tag t USING gone WHERE t.repository_id = gone.id AND t.digest = gone.digest)
          DELETE FROM catalog_artifact a USING gone WHERE a.repository_id = gone.id AND a.digest = gone.digest`,
 };
 const DELETE_TAGS: Statement = {
-  name: UNNAMED,
+  name: 'catalog_delete_tags',
+  plan: 'anew',
   text: `DELETE FROM catalog_tag t USING unnest($1::bigint[], $2::text[]) AS n(id, name)
          WHERE t.repository_id = n.id AND t.name = n.name`,
 };
@@ -58,7 +60,8 @@ const MENTION_ARTIFACTS: Statement = {
   text: `INSERT INTO catalog_artifact (${COLUMNS}) ${ROWS} ON CONFLICT (repository_id, digest) DO NOTHING`,
 };
 const SET_SUBJECTS: Statement = {
-  name: UNNAMED,
+  name: 'catalog_set_subjects',
+  plan: 'anew',
   text: `UPDATE catalog_artifact a SET subject = n.subject
          FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n(id, digest, subject)
          WHERE a.repository_id = n.id AND a.digest = n.digest`,
@@ -73,7 +76,8 @@ const UPSERT_TAGS: Statement = {
 };
 // A repository that holds nothing is in no list.
 const DELETE_EMPTY: Statement = {
-  name: UNNAMED,
+  name: 'catalog_delete_empty_repositories',
+  plan: 'anew',
   text: `DELETE FROM catalog_repository c WHERE c.id = ANY($1::bigint[])
            AND NOT EXISTS (SELECT FROM catalog_artifact a WHERE a.repository_id = c.id)`,
 };

@@ -144,7 +144,11 @@ test('is built anew beside what is read all the while, and comes out the same', 
   source.append(tagged('after', '0', { repository: 'public/app-0' }));
   await caughtUp(source);
   const rows = async (): Promise<unknown> =>
-    database.query({ name: '', text: 'SELECT DISTINCT generation FROM catalog_repository' });
+    database.query({
+      name: 'test',
+      plan: 'anew',
+      text: 'SELECT DISTINCT generation FROM catalog_repository',
+    });
   await expect.poll(rows, POLL).toEqual([{ generation: 2 }]);
   expect(JSON.stringify(await dump(database, source.origin, 2))).toContain('"after"');
 });

@@ -65,8 +65,9 @@ function statementOf(conditions: readonly string[], visible: readonly string[]):
     conditions.map((condition) => candidates(condition, isVisible)),
   );
   return {
-    // Without a name it is planned for the words of each search: whether they are common decides which index is walked.
-    name: '',
+    name: 'catalog_search',
+    // Whether the words are common decides which index is walked.
+    plan: 'anew',
     text: `WITH matched AS MATERIALIZED (
              SELECT id FROM (${scans.join(' UNION ')}) AS m LIMIT ${MAX_MATCHES}),
            scored AS (

@@ -11,6 +11,8 @@ import { type Lock, openSessionLocks } from './session-locks.ts';
 export interface Statement {
   readonly name: string;
   readonly text: string;
+  /** `anew`: planned for the parameters of each execution, where the best plan depends on them or on how full tables are. */
+  readonly plan?: 'once' | 'anew';
 }
 
 /** Values that the statements' parameters take. BigInts travel as decimal text. */
@@ -79,7 +81,7 @@ const run = async <Row extends object>(
   parameters: readonly Parameter[],
 ): Promise<Row[]> => {
   const result = await target.query<Row>({
-    name: statement.name,
+    ...(statement.plan !== 'anew' && { name: statement.name }),
     text: statement.text,
     values: parameters.map(encodeParameter),
   });
