@@ -30,3 +30,5 @@ export {
   type OwnDescriptorDeps,
   type SignedDescriptor,
 } from './peers/own-descriptor.ts';
+export type { DeadLetter } from './messages/dead-letters.ts';
+export { type Messages, type MessagesDeps, openMessages } from './messages/messages.ts';

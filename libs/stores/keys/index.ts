@@ -1,5 +1,5 @@
 export { findKeptDescriptor, keepDescriptor, openCertificateFile } from './certificate-key.ts';
 export { hasInception, KeyError, openKey, writeInception } from './key-files.ts';
 export type { KeyErrorCode, KeyRole } from './key-files.ts';
-export { type NatsKey, openNatsKey } from './nats-key.ts';
+export { type NatsAuthoritySeeds, type NatsKey, openNatsAuthority, openNatsKey } from './nats-key.ts';
 export { openSealingKey } from './sealing-key.ts';

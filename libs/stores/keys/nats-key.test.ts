@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fromSeed } from '@nats-io/nkeys';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { openNatsKey } from './index.ts';
+import { openNatsAuthority, openNatsKey } from './index.ts';
 
 let folder: string;
 
@@ -25,6 +25,16 @@ test('the nkey is made once, also by gateways that start together, for its owner
 test('the public key is the one of the seed', async () => {
   const { seed, publicKey } = await openNatsKey(folder);
   expect(fromSeed(new TextEncoder().encode(seed)).getPublicKey()).toBe(publicKey);
+});
+
+test('the authority has a key for each of its roles, made once', async () => {
+  const [first, second] = await Promise.all([openNatsAuthority(folder), openNatsAuthority(folder)]);
+  expect(second).toEqual(first);
+  expect(new Set(Object.values(first)).size).toBe(3);
+  const publicKeys = Object.values(first).map((seed) =>
+    fromSeed(new TextEncoder().encode(seed)).getPublicKey(),
+  );
+  expect(publicKeys.map(([kind]) => kind)).toEqual(['O', 'A', 'A']);
 });
 
 test('an nkey that others can read is refused', async () => {

@@ -124,7 +124,8 @@ export async function awaitStatus(
     .toMatchObject(wanted);
 }
 
-function peerOf(organisation: string, url: string, logKey: string): Peer {
+/** A peer whose descriptor has this log key; of other keys it has none. */
+export function peerOf(organisation: string, url: string, logKey: string): Peer {
   return {
     ...{ organisation, url, fingerprint: 'A'.repeat(40), state: 'active' },
     ...{ mutual: true, addedAt: new Date(0), seenAt: new Date(0) },
