@@ -8,6 +8,7 @@ import type { FastifyBaseLogger } from 'fastify';
 
 import type { Config } from './config.ts';
 import type { Metrics } from './metrics.ts';
+import type { Replicas } from './replicas.ts';
 import type { Tracing } from './tracing/tracing.ts';
 
 /** What the routes are wired to. */
@@ -29,4 +30,6 @@ export interface GatewayDeps {
   readonly descriptor: OwnDescriptor;
   /** The organisations that this one federates with. */
   readonly peers: Peers;
+  /** What is held here of the peers' public logs. */
+  readonly replicas: Replicas;
 }

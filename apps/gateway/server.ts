@@ -12,9 +12,12 @@ import fastify, {
 import type { GatewayDeps } from './deps.ts';
 import { encodeHttpError, toHttpError } from './errors.ts';
 import { addRateLimits } from './rate-limits.ts';
+import { registerCosigned } from './routes/cosigned.ts';
+import { registerEquivocations } from './routes/equivocations.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerLog } from './routes/log.ts';
 import { registerMetrics } from './routes/metrics.ts';
+import { registerMirror } from './routes/mirror.ts';
 import { registerOrganisation } from './routes/organisation.ts';
 import { registerPeers } from './routes/peers.ts';
 import { registerToken } from './routes/token.ts';
@@ -69,6 +72,9 @@ export async function openServer(listener: Server, deps: GatewayDeps): Promise<F
   registerOrganisation(server, deps);
   registerPeers(server, deps);
   registerLog(server, deps);
+  registerMirror(server, deps);
+  registerEquivocations(server, deps);
+  registerCosigned(server, deps);
   registerToken(server, deps);
   registerV2(server, deps);
   await registerGraphql(server, deps);

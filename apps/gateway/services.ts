@@ -15,6 +15,7 @@ import { openFederation } from './federation.ts';
 import { openLedgers, openLedgerKeys } from './ledgers.ts';
 import { observeCommits } from './commit-observers.ts';
 import { countUploads, openMetrics } from './metrics.ts';
+import { openReplicas } from './replicas.ts';
 import { traceBlobs, traceDatabase } from './tracing/stores.ts';
 import type { Tracing } from './tracing/tracing.ts';
 
@@ -76,16 +77,20 @@ export async function openServices(
       leaseSeconds: config.collectionLeaseSeconds,
     });
     const own = [ledgers.public.source(organisation), openedSource(ledgers.private, organisation)];
-    const catalog = openCatalog({ database, access, organisation, sources: () => own, log });
     const federation = await openFederation(
       { config, database, ledgers, log, clock, publicUrl },
       { receiptKey, sealing: keys.sealing },
     );
+    const { peers } = federation;
+    const replicas = await openReplicas({ config, database, tiles, ledgers, log, clock, peers });
+    const sources = () => [...own, ...replicas.replication.sources()];
+    const catalog = openCatalog({ database, access, organisation, sources, log });
     return {
       ...{ access, catalog, database, ledgers, registry, config, log, metrics, tracing, clock, publicUrl },
-      ...federation,
+      ...{ ...federation, replicas },
       async close() {
         await catalog.close();
+        await replicas.close();
         await federation.peers.close();
         await ledgers.close();
         await database.close();

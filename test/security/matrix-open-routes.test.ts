@@ -20,11 +20,18 @@ const OPEN: Readonly<Record<string, string>> = {
   'GET /.well-known/dockchains/organisation.json': '/.well-known/dockchains/organisation.json',
   'GET /.well-known/dockchains/organisation/:number': '/.well-known/dockchains/organisation/1.json',
   'GET /.well-known/dockchains/peers.json': '/.well-known/dockchains/peers.json',
+  'GET /federation/equivocations/:hash': `/federation/equivocations/${'0'.repeat(64)}`,
   'GET /graphql': '/graphql',
   'GET /graphql/explorer/:name': '/graphql/explorer/nothing',
 };
-/** Routes that the other matrices are about: `*` is `/log/<ledger>/…`. */
-const ELSEWHERE: readonly string[] = ['GET *', 'GET /token', 'POST /token', 'POST /graphql'];
+/**
+ * Routes that the other matrices are about: `*` is `/log/<ledger>/…`, and `/mirror/…`, which holds what is public elsewhere alone.
+ * Cosignatures speak for themselves (test/federation/replication.test.ts).
+ */
+const ELSEWHERE: readonly string[] = [
+  ...['GET *', 'GET /token', 'POST /token', 'POST /graphql'],
+  'POST /federation/cosigned',
+];
 
 let world: World;
 

@@ -1,0 +1,90 @@
+import { auditLog, getOrganisation, openHttpLog } from '@dockchains/client';
+import { hashOrigin } from '@dockchains/federation';
+import { startGateway, type TestGateway } from '@dockchains/testing';
+import { parsePolicy } from '@dockchains/tlog';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { createWorkplace, type Workplace } from '../../apps/cli/test-io.ts';
+import { pushImage } from '../faults/pusher.ts';
+
+const HASH = hashOrigin('acme.example/ledger/public');
+
+const cleanup = new AsyncDisposableStack();
+let acme: TestGateway;
+let globex: TestGateway;
+let place: Workplace;
+
+beforeAll(async () => {
+  [acme, globex, place] = await Promise.all([
+    startGateway(),
+    startGateway({ organisation: 'globex.example' }),
+    createWorkplace(),
+  ]);
+  cleanup.defer(() => place.remove());
+  cleanup.defer(() => globex.close());
+  cleanup.defer(() => acme.close());
+  place.io.fetch = globalThis.fetch;
+  await add(acme, globex);
+  await add(globex, acme);
+});
+afterAll(() => cleanup.disposeAsync());
+
+async function add(at: TestGateway, other: TestGateway): Promise<void> {
+  place.io.stdin = `${at.operator.password}\n`;
+  await place.run('login', at.host, '--username', at.operator.username, '--password-stdin');
+  const { fingerprint } = await getOrganisation(fetch, other.url);
+  const added = await place.run('peer', 'add', other.url, '-f', fingerprint, '--registry', at.organisation);
+  expect(added).toMatchObject({ exitCode: 0 });
+}
+
+const push = async (tag: string): Promise<void> => {
+  const token = await acme.token(acme.publisher, 'repository:public/app:pull,push');
+  await pushImage(acme.url, token, 'public/app', tag);
+};
+
+const sizeAt = async (url: string): Promise<number> => {
+  const response = await fetch(url);
+  return response.ok ? Number((await response.text()).split('\n')[1]) : -1;
+};
+
+test('a push at acme is in the mirror at globex, whole and cosigned, also while acme is away', async () => {
+  await push('one');
+  const published = `${acme.url}/log/public/checkpoint`;
+  const mirror = `${globex.url}/mirror/${HASH}`;
+  await expect
+    .poll(async () => (await sizeAt(`${mirror}/checkpoint`)) - (await sizeAt(published)), {
+      timeout: 15_000,
+      interval: 100,
+    })
+    .toBe(0);
+  await expect.poll(() => sizeAt(published), { timeout: 15_000, interval: 100 }).toBeGreaterThan(1);
+  const { logs } = await getOrganisation(fetch, acme.url);
+  const logKey = logs.find(({ origin }) => origin.endsWith('/public'))?.verifierKey ?? '';
+
+  await acme.stop();
+  const audited = await auditLog({
+    reader: openHttpLog(fetch, mirror),
+    policy: parsePolicy(`log ${logKey}\nquorum none\n`),
+  });
+  expect(audited).toMatchObject({ status: 'good' });
+  expect(await (await fetch(`${mirror}/signed`)).text()).toContain('— globex.example/mirror ');
+  await acme.restart();
+});
+
+test('what is no file of a mirror is not there, and is not cached', async () => {
+  for (const path of [`${HASH}/tile/0/999`, `${'0'.repeat(64)}/checkpoint`, 'x/checkpoint', `${HASH}/../x`]) {
+    const { status } = await fetch(`${globex.url}/mirror/${path}`);
+    expect({ path, status }).toEqual({ path, status: 404 });
+  }
+  const missing = await fetch(`${globex.url}/mirror/${HASH}/tile/entries/777`);
+  expect(missing.headers.get('cache-control')).toBe('no-store');
+  expect((await fetch(`${globex.url}/federation/equivocations/${HASH}`)).status).toBe(404);
+});
+
+test('cosignatures that say nothing are refused', async () => {
+  const post = async (body: string): Promise<number> =>
+    (await fetch(`${acme.url}/federation/cosigned`, { method: 'POST', body })).status;
+  expect(await post('nonsense')).toBe(400);
+  expect(await post(`nobody.example/ledger/public\n3\n\n— x ${'A'.repeat(8)}\n`)).toBe(404);
+  expect(await post('x'.repeat(20_000))).toBe(413);
+});
