@@ -78,13 +78,17 @@ function run(words: string, row: CommandRow, who: TestAccount | undefined, repos
 }
 
 /** The exit codes that are right: 0, or what refuses (4) or finds nothing (1); for operators any but 4. */
-function expectedOf({ need }: CommandRow, who: string, visibility: Visibility): readonly number[] {
+function expectedOf(
+  { need, exitCode = 0 }: CommandRow,
+  who: string,
+  visibility: Visibility,
+): readonly number[] {
   if (need === 'operator') return who === 'operator' ? [0, 1, 2] : [4];
   // What is public is asked for without credentials first, and then they are never shown.
   if (DEAD.includes(who) && need === 'pull' && visibility === 'public') return [0, 4];
   if (DEAD.includes(who) && need !== 'nothing') return [4];
   if (need === 'account') return who === 'anonymous' ? [4] : [0];
-  if (need === 'nothing') return DEAD.includes(who) ? [0, 4] : [0];
+  if (need === 'nothing') return DEAD.includes(who) ? [exitCode, 4] : [exitCode];
   if (visibility === 'absent') return INSIDERS.includes(who) ? [1] : [1, 4];
   return visibility === 'public' || INSIDERS.includes(who) ? [0] : [1, 4];
 }

@@ -9,11 +9,8 @@ export type Target = {
   readonly organisation: string;
 };
 
-// Joins are planned anew: a plan made while the catalog was small would read all of it for a few rows.
-
 const WITHDRAW: Statement = {
   name: 'catalog_withdraw',
-  plan: 'anew',
   text: `WITH gone AS (
            DELETE FROM catalog_repository WHERE generation = $1 AND origin = $2 AND name = ANY($3::text[]) RETURNING id
          ), tags AS (DELETE FROM catalog_tag WHERE repository_id IN (SELECT id FROM gone))
@@ -33,14 +30,12 @@ const UPSERT_REPOSITORIES: Statement = {
 };
 const DELETE_MANIFESTS: Statement = {
   name: 'catalog_delete_manifests',
-  plan: 'anew',
   text: `WITH gone AS (SELECT * FROM unnest($1::bigint[], $2::text[]) AS n(id, digest)),
          tags AS (DELETE FROM catalog_tag t USING gone WHERE t.repository_id = gone.id AND t.digest = gone.digest)
          DELETE FROM catalog_artifact a USING gone WHERE a.repository_id = gone.id AND a.digest = gone.digest`,
 };
 const DELETE_TAGS: Statement = {
   name: 'catalog_delete_tags',
-  plan: 'anew',
   text: `DELETE FROM catalog_tag t USING unnest($1::bigint[], $2::text[]) AS n(id, name)
          WHERE t.repository_id = n.id AND t.name = n.name`,
 };
@@ -61,7 +56,6 @@ const MENTION_ARTIFACTS: Statement = {
 };
 const SET_SUBJECTS: Statement = {
   name: 'catalog_set_subjects',
-  plan: 'anew',
   text: `UPDATE catalog_artifact a SET subject = n.subject
          FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n(id, digest, subject)
          WHERE a.repository_id = n.id AND a.digest = n.digest`,
@@ -77,7 +71,6 @@ const UPSERT_TAGS: Statement = {
 // A repository that holds nothing is in no list.
 const DELETE_EMPTY: Statement = {
   name: 'catalog_delete_empty_repositories',
-  plan: 'anew',
   text: `DELETE FROM catalog_repository c WHERE c.id = ANY($1::bigint[])
            AND NOT EXISTS (SELECT FROM catalog_artifact a WHERE a.repository_id = c.id)`,
 };

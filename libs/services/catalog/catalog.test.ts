@@ -146,7 +146,6 @@ test('is built anew beside what is read all the while, and comes out the same', 
   const rows = async (): Promise<unknown> =>
     database.query({
       name: 'test',
-      plan: 'anew',
       text: 'SELECT DISTINCT generation FROM catalog_repository',
     });
   await expect.poll(rows, POLL).toEqual([{ generation: 2 }]);

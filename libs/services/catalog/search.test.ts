@@ -1,5 +1,5 @@
 import type { Readable } from '@dockchains/access';
-import type { Database } from '@dockchains/database';
+import type { Database, Transaction } from '@dockchains/database';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { MAX_MATCHES, searchRepositories, type SearchRequest } from './search.ts';
@@ -29,7 +29,7 @@ beforeAll(async () => {
     if (visibility === undefined) return;
     const text =
       'INSERT INTO repository (name, visibility) SELECT name, $2 FROM unnest($1::text[]) AS n(name)';
-    await database.query({ name: 'test', plan: 'anew', text }, [names, visibility]);
+    await database.query({ name: '', text }, [names, visibility]);
   };
   await fill(GLOBEX, ['public/redis-cache', 'public/redis', 'tools/redis-exporter', 'public/node', 'redis']);
   await fill(PUBLIC, ['public/redis', 'public/withdrawn-redis'], 'public');
@@ -116,10 +116,13 @@ describe('what is not for the caller', () => {
   test('is looked for in no index that anonymous searches use', async () => {
     let text = '';
     const spy = {
-      query: (statement: { text: string }) => {
-        ({ text } = statement);
-        return Promise.resolve([]);
-      },
+      transaction: <T>(work: (transaction: Transaction) => Promise<T>) =>
+        work({
+          query: (statement) => {
+            ({ text } = statement);
+            return Promise.resolve([]);
+          },
+        }),
     };
     const scope = { readable: NOBODY, own: 'acme.example', origins: [GLOBEX] };
     await searchRepositories(spy, scope, { text: 'redis', limit: 1 });
@@ -131,10 +134,10 @@ describe('what is not for the caller', () => {
   test('goes at once when a repository is made private, though its ledger has not said so', async () => {
     const name = 'public/withdrawn-redis';
     const set = (visibility: string) =>
-      database.query(
-        { name: 'test', plan: 'anew', text: 'UPDATE repository SET visibility = $2 WHERE name = $1' },
-        [name, visibility],
-      );
+      database.query({ name: '', text: 'UPDATE repository SET visibility = $2 WHERE name = $1' }, [
+        name,
+        visibility,
+      ]);
     await set('private');
     const found = [...namesOf(await search('withdrawn')), ...namesOf(await search('withdrawn', TEAM))];
     await set('public');
@@ -166,7 +169,7 @@ describe('what is not for the caller', () => {
     await consumeAll(database, visible);
     const origins = [PRIVATE, visible.origin];
     const text = `INSERT INTO repository (name, visibility) SELECT name, 'private' FROM unnest($1::text[]) AS n(name)`;
-    await database.query({ name: 'test', plan: 'anew', text }, [names]);
+    await database.query({ name: '', text }, [names]);
     for (const readable of [NOBODY, TEAM]) {
       const found = await search('crowd', readable, {}, origins);
       expect({ names: namesOf(found), matches: found.matches }).toEqual({

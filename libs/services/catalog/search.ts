@@ -1,5 +1,5 @@
 import type { Readable } from '@dockchains/access';
-import type { Queryable, Statement } from '@dockchains/database';
+import type { Database, Statement } from '@dockchains/database';
 
 import { CatalogError } from './errors.ts';
 
@@ -55,19 +55,27 @@ const IS_READABLE = `c.visibility <> 'public' AND c.name ~ ANY($10::text[]) AND 
            AND (SELECT r.visibility FROM repository r WHERE r.name = c.name) <> 'public'`;
 const HAS_WORDS = `c.document @@ to_tsquery('simple', $1)`;
 
+// Whether the words of this search are common decides which index is walked; for keys, one plan does for all.
+const PLAN_ANEW: Statement = {
+  name: 'catalog_plan_anew',
+  text: 'SET LOCAL plan_cache_mode = force_custom_plan',
+};
+
 const candidates = (condition: string, isVisible: string): string =>
   `(SELECT c.id FROM catalog_repository c WHERE ${condition} AND ${IS_SHOWN} AND ${isVisible}
     ORDER BY c.created_at DESC LIMIT ${MAX_MATCHES})`;
 
 /** Newest candidates first, by words and by parts of names; each scan ends when it has enough that the caller may see. */
-function statementOf(conditions: readonly string[], visible: readonly string[]): Statement {
+function statementOf(parts: number, seesMore: boolean): Statement {
+  const visible = seesMore ? [IS_PUBLIC, IS_READABLE] : [IS_PUBLIC];
+  const first = seesMore ? 12 : 10;
+  const patterns = Array.from({ length: parts }, (_, position) => `c.name LIKE $${first + position}`);
+  const conditions = parts === 0 ? [HAS_WORDS] : [HAS_WORDS, patterns.join(' AND ')];
   const scans = visible.flatMap((isVisible) =>
     conditions.map((condition) => candidates(condition, isVisible)),
   );
   return {
-    name: 'catalog_search',
-    // Whether the words are common decides which index is walked.
-    plan: 'anew',
+    name: `catalog_search_${seesMore ? 'readable' : 'public'}_${parts}`,
     text: `WITH matched AS MATERIALIZED (
              SELECT id FROM (${scans.join(' UNION ')}) AS m LIMIT ${MAX_MATCHES}),
            scored AS (
@@ -93,26 +101,23 @@ function statementOf(conditions: readonly string[], visible: readonly string[]):
  * @throws CatalogError BAD_QUERY if the text is longer than 256 characters, or has no word or more than 8
  */
 export async function searchRepositories(
-  database: Queryable,
+  database: Pick<Database, 'transaction'>,
   { readable, own, origins }: SearchScope,
   { text, organisation, after, limit }: SearchRequest,
 ): Promise<SearchPage> {
   const words = parseWords(text);
-  const rights =
-    readable.policies.length > 0 && readable.scopes.length > 0 ? [readable.policies, readable.scopes] : [];
+  const seesMore = readable.policies.length > 0 && readable.scopes.length > 0;
   const parts = words.some((word) => word.length >= MIN_INDEXED) ? words : [];
-  const hasParts = parts.map((_, position) => `c.name LIKE $${10 + rights.length + position}`).join(' AND ');
-  const rows = await database.query<SearchRow>(
-    statementOf(
-      hasParts === '' ? [HAS_WORDS] : [HAS_WORDS, hasParts],
-      rights.length === 0 ? [IS_PUBLIC] : [IS_PUBLIC, IS_READABLE],
-    ),
-    [
-      ...[words.join(' & '), text.toLowerCase(), own, origins, organisation ?? null],
-      ...[after?.score ?? null, after?.organisation ?? null, after?.name ?? null, limit],
-      ...[...rights, ...parts.map((word) => `%${word}%`)],
-    ],
-  );
+  const parameters = [
+    ...[words.join(' & '), text.toLowerCase(), own, origins, organisation ?? null],
+    ...[after?.score ?? null, after?.organisation ?? null, after?.name ?? null, limit],
+    ...(seesMore ? [readable.policies, readable.scopes] : []),
+    ...parts.map((word) => `%${word}%`),
+  ];
+  const rows = await database.transaction(async (transaction) => {
+    await transaction.query(PLAN_ANEW);
+    return transaction.query<SearchRow>(statementOf(parts.length, seesMore), parameters);
+  });
   const items = rows.flatMap(({ matches: _, score, ...found }) =>
     score === null ? [] : [{ ...found, score }],
   );

@@ -11,8 +11,6 @@ import { type Lock, openSessionLocks } from './session-locks.ts';
 export interface Statement {
   readonly name: string;
   readonly text: string;
-  /** `anew`: planned for the parameters of each execution, where the best plan depends on them or on how full tables are. */
-  readonly plan?: 'once' | 'anew';
 }
 
 /** Values that the statements' parameters take. BigInts travel as decimal text. */
@@ -81,7 +79,7 @@ const run = async <Row extends object>(
   parameters: readonly Parameter[],
 ): Promise<Row[]> => {
   const result = await target.query<Row>({
-    ...(statement.plan !== 'anew' && { name: statement.name }),
+    name: statement.name,
     text: statement.text,
     values: parameters.map(encodeParameter),
   });

@@ -4,6 +4,8 @@ export type CommandNeed = 'pull' | 'operator' | 'account' | 'nothing';
 /** A command line about a repository; those for operators change nothing, whoever runs them. */
 export interface CommandRow {
   readonly need: CommandNeed;
+  /** The exit code for those who get an answer, 0 unless it says otherwise; where `need` is `nothing`. */
+  readonly exitCode?: number;
   /** What follows the command's own words. `image` is `<host>/<repository>:1.0`. */
   readonly args: (target: {
     host: string;
@@ -57,6 +59,14 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   'repo immutable remove': operator('hidden/none', '1.0'),
   search: { need: 'nothing', args: ({ host }) => ['hidden', ...registry({ host })] },
   'catalog rebuild': operator(),
+  'peer list': { need: 'nothing', args: registry },
+  'peer add': operator('none', '--fingerprint', 'none'),
+  'peer show': {
+    need: 'nothing',
+    exitCode: 2,
+    args: ({ host }) => ['nobody.example', ...registry({ host })],
+  },
+  'peer remove': operator('nobody.example'),
   inspect: { need: 'pull', args: ({ image }) => [image] },
   prove: { need: 'pull', args: trusted },
   verify: { need: 'pull', args: trusted },

@@ -19,6 +19,8 @@ export const QUERIES: Readonly<Record<string, FieldRow>> = {
   repositories: { need: 'nothing', args: () => 'first: 5' },
   search: { need: 'nothing', args: (repository) => `text: ${text(repository)}` },
   catalog: { need: 'nothing' },
+  peers: { need: 'nothing' },
+  peer: { need: 'nothing', args: () => 'organisation: "globex.example"' },
   record: { need: 'nothing', args: () => `id: ${text('0'.repeat(32))}` },
   ledger: { need: 'nothing', args: () => `origin: ${text(ORIGIN)}` },
   viewer: { need: 'nothing' },
@@ -59,6 +61,8 @@ export const MUTATIONS: Readonly<Record<string, FieldRow>> = {
     args: (repository) => `repository: ${text(repository)}, visibility: PROTECTED`,
   },
   collect: { need: 'operator', args: () => 'dryRun: true' },
+  addPeer: { need: 'operator', args: () => `url: "none", fingerprint: "none"` },
+  removePeer: { need: 'operator', args: () => 'organisation: "nobody.example"' },
   // What it builds anew is what was there.
   rebuildCatalog: { need: 'operator' },
   createRobot: { need: 'operator', args: () => 'name: "", validHours: 1' },
@@ -87,6 +91,18 @@ export const FIELDS: Readonly<
   Ledger: {
     given: ['origin', 'verifierKey', 'size', 'publishedSize', 'queued', 'frozen', 'checkpoint'],
     anew: ['entries'],
+  },
+  Peer: {
+    given: [
+      'organisation',
+      'url',
+      'fingerprint',
+      'state',
+      'descriptorNumber',
+      'registry',
+      'addedAt',
+      'seenAt',
+    ],
   },
   Catalog: { given: ['rebuilding', 'ledgers'] },
   CatalogLedger: { given: ['origin', 'organisation', 'publishedSize', 'consumed', 'lag', 'rebuilt'] },
