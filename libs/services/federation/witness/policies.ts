@@ -1,0 +1,133 @@
+import type { Queryable } from '@dockchains/database';
+import {
+  NO_QUORUM,
+  parseVerifierKey,
+  type Policy,
+  type PolicyGroup,
+  type PolicyLog,
+  type PolicyWitness,
+} from '@dockchains/tlog';
+
+import type { Peer, Peers } from '../peers/peers.ts';
+
+/** By whose cosignatures the organisation's heads are published, and what it tells others to trust. */
+export interface Policies {
+  /** What a head of this log needs; mirrors count for a public one alone, since nobody else holds the entries of others. */
+  publicationOf(log: { readonly origin: string; readonly isPublic: boolean }): Promise<Policy>;
+  /** The policy by which others may believe this organisation's logs: a quorum of witnesses, with the mirrors named. */
+  trust(): Promise<Policy>;
+}
+
+/** What they are made from. */
+export interface PoliciesDeps {
+  readonly database: Queryable;
+  readonly peers: Pick<Peers, 'list'>;
+  /** Our own logs. */
+  readonly logs: readonly PolicyLog[];
+  /** Witnesses of others' making; their quorum, unless it is `none`, must be met besides the peers'. */
+  readonly others: Policy | undefined;
+}
+
+const WITNESSES = 'peer-witnesses';
+const MIRRORS = 'peer-mirrors';
+const ALL = 'peers-and-others';
+const REMEMBER_MS = 1_000;
+
+const READ_COSIGNERS = {
+  name: 'witness-read-cosigners',
+  text: 'SELECT c.name FROM cosigner c JOIN ledger l ON l.id = c.ledger_id WHERE l.origin = $1',
+};
+
+/**
+ * Of n witnesses how many must have cosigned: with fewer than four one, which is weak, else ⌊2n/3⌋ + 1, so that neither those who fail nor
+ * those who show others another log decide alone.
+ */
+export function quorumOf(count: number): number {
+  return count <= 3 ? 1 : Math.floor((2 * count) / 3) + 1;
+}
+
+/** Makes the policies. Without peers and others nothing is asked of the database. */
+export function createPolicies({ database, peers, logs, others }: PoliciesDeps): Policies {
+  const remembered = new Map<string, { readonly at: number; readonly names: Promise<ReadonlySet<string>> }>();
+
+  // A peer counts from its first cosignature on: until then it has not added us, and would hold everything up.
+  const joined = (origin: string): Promise<ReadonlySet<string>> => {
+    const known = remembered.get(origin);
+    if (known !== undefined && performance.now() - known.at < REMEMBER_MS) return known.names;
+    const names = database
+      .query<{ name: string }>(READ_COSIGNERS, [origin])
+      .then((rows) => new Set(rows.map(({ name }) => name)));
+    remembered.set(origin, { at: performance.now(), names });
+    names.catch(() => remembered.delete(origin));
+    return names;
+  };
+
+  const build = async (origin: string, { needsMirror }: { needsMirror: boolean }): Promise<Policy> => {
+    const active = await peers.list();
+    if (active.length === 0 && others === undefined) {
+      return { logs, witnesses: [], groups: [], quorum: NO_QUORUM };
+    }
+    const foreign = others?.witnesses ?? [];
+    const witnesses = cosignersOf(active, 'witness', foreign);
+    const mirrors = cosignersOf(active, 'mirror', foreign);
+    const names = await joined(origin);
+    const hasJoined = ({ name }: PolicyWitness): boolean => names.has(name);
+    const groups = [
+      ...groupOf(WITNESSES, witnesses.filter(hasJoined), quorumOf),
+      ...(needsMirror ? groupOf(MIRRORS, mirrors.filter(hasJoined), () => 1) : []),
+    ];
+    return combine({ logs, witnesses: [...witnesses, ...mirrors, ...foreign], groups }, others);
+  };
+
+  return {
+    publicationOf: ({ origin, isPublic }) => build(origin, { needsMirror: isPublic }),
+    async trust() {
+      const [first] = logs;
+      return build(first?.key.name ?? '', { needsMirror: false });
+    },
+  };
+}
+
+/** A witness that stands in the file of others too is the file's. */
+function cosignersOf(
+  active: readonly Peer[],
+  role: 'witness' | 'mirror',
+  foreign: readonly PolicyWitness[],
+): PolicyWitness[] {
+  return active
+    .map(({ descriptor }) => ({
+      key: parseVerifierKey(descriptor.keys[role]),
+      ...(role === 'witness' && { url: descriptor.endpoints.witness }),
+    }))
+    .map(({ key, ...rest }) => ({ name: key.name, key, ...rest }))
+    .filter(
+      ({ name, key }) =>
+        !foreign.some(
+          (other) => other.name === name || Buffer.compare(other.key.publicKey, key.publicKey) === 0,
+        ),
+    );
+}
+
+function groupOf(
+  name: string,
+  members: readonly PolicyWitness[],
+  threshold: (count: number) => number,
+): PolicyGroup[] {
+  if (members.length === 0) return [];
+  return [{ name, threshold: threshold(members.length), members: members.map((member) => member.name) }];
+}
+
+function combine({ logs, witnesses, groups }: Omit<Policy, 'quorum'>, others: Policy | undefined): Policy {
+  const needed = [
+    ...groups.map(({ name }) => name),
+    ...(others === undefined || others.quorum === NO_QUORUM ? [] : [others.quorum]),
+  ];
+  const all = [...(others?.groups ?? []), ...groups];
+  const [only] = needed;
+  if (only === undefined) return { logs, witnesses, groups: all, quorum: NO_QUORUM };
+  if (needed.length === 1) return { logs, witnesses, groups: all, quorum: only };
+  return {
+    ...{ logs, witnesses, quorum: ALL },
+    groups: [...all, { name: ALL, threshold: needed.length, members: needed }],
+  };
+}
