@@ -47,6 +47,10 @@ export interface Config {
   readonly collectionLeaseSeconds: number;
   /** Of this gateway alone. */
   readonly rateLimits: RateLimits;
+  /** File of witnesses of others' making that are to cosign too (C2SP tlog-policy). */
+  readonly witnessPolicy: string | undefined;
+  /** File of logs of others' making that are witnessed too (C2SP tlog-policy). */
+  readonly witnessLogs: string | undefined;
   readonly logLevel: string;
   /** Where traces go, if they were asked for. */
   readonly tracing: TracingConfig | undefined;
@@ -147,6 +151,8 @@ const schema = z.object({
       (value) => Number.isInteger(value) && value >= 1 && value <= MAX_COLLECTION_LEASE_SECONDS,
       `must be seconds, 1 to ${MAX_COLLECTION_LEASE_SECONDS}`,
     ),
+  WITNESS_POLICY: z.string().min(1, 'must be the path of a file').optional(),
+  WITNESS_LOGS: z.string().min(1, 'must be the path of a file').optional(),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error').default('info'),
 });
 
@@ -246,6 +252,8 @@ function toConfig(values: Values): Omit<Config, 'tracing'> {
       token: values.RATE_LIMIT_TOKEN,
       failedSignIns: values.RATE_LIMIT_FAILED_SIGN_INS,
     },
+    witnessPolicy: values.WITNESS_POLICY,
+    witnessLogs: values.WITNESS_LOGS,
     logLevel: values.LOG_LEVEL,
   };
 }

@@ -1,7 +1,7 @@
 import type { Access } from '@dockchains/access';
 import type { Catalog } from '@dockchains/catalog';
 import type { Database } from '@dockchains/database';
-import type { OwnDescriptor, Peers } from '@dockchains/federation';
+import type { OwnDescriptor, Peers, Witness } from '@dockchains/federation';
 import type { Ledgers } from '@dockchains/ledger';
 import type { Registry } from '@dockchains/registry';
 import type { FastifyBaseLogger } from 'fastify';
@@ -32,4 +32,5 @@ export interface GatewayDeps {
   readonly peers: Peers;
   /** What is held here of the peers' public logs. */
   readonly replicas: Replicas;
+  readonly witness: Witness;
 }

@@ -10,12 +10,23 @@ import {
   type Ledgers,
   openLedger,
 } from '@dockchains/ledger';
-import { createNoteSigner, encodePolicy, NO_QUORUM, type NoteSigner, parseOrigin } from '@dockchains/tlog';
+import {
+  createNoteSigner,
+  encodePolicy,
+  NO_QUORUM,
+  type NoteSigner,
+  parseOrigin,
+  type PolicyLog,
+} from '@dockchains/tlog';
 
 const NAMES: readonly LedgerName[] = ['public', 'private'];
 
 /** What all ledgers of an organisation have in common. */
-export type CommonDeps = Omit<LedgerDeps, 'origin' | 'signer' | 'sealing' | 'replay' | 'onStep'> & {
+export type CommonDeps = Omit<
+  LedgerDeps,
+  'origin' | 'signer' | 'sealing' | 'replay' | 'onStep' | 'publication'
+> & {
+  readonly publicationOf: (name: LedgerName) => NonNullable<LedgerDeps['publication']>;
   readonly replayOf: (name: LedgerName) => LedgerDeps['replay'];
   readonly onStepOf: (name: LedgerName) => CommitListener;
   readonly organisation: string;
@@ -51,23 +62,31 @@ export async function openLedgerKeys({
     private: await open('private'),
     sealing: await openSealingKey(keysDirectory, { mayCreate: !isSealed }),
   };
-  const policy = {
-    logs: NAMES.map((name) => ({ key: keys[name].verifierKey, url: `${publicUrl}/log/${name}` })),
-    ...{ witnesses: [], groups: [], quorum: NO_QUORUM },
-  };
-  await replaceFile(join(keysDirectory, 'trust.policy'), encodePolicy(policy));
+  const policy = { logs: logsOf(keys, publicUrl), witnesses: [], groups: [], quorum: NO_QUORUM };
+  await writeTrust(keysDirectory, encodePolicy(policy));
   return keys;
+}
+
+/** The organisation's logs as a policy has them. */
+export function logsOf(keys: LedgerKeys, publicUrl: string): PolicyLog[] {
+  return NAMES.map((name) => ({ key: keys[name].verifierKey, url: `${publicUrl}/log/${name}` }));
+}
+
+/** Writes the policy for those who have the keys folder. */
+export async function writeTrust(keysDirectory: string, policy: string): Promise<void> {
+  await replaceFile(join(keysDirectory, 'trust.policy'), policy);
 }
 
 /** Opens both ledgers. @throws LedgerError FROZEN if keys, database and tile store do not belong together */
 export async function openLedgers(
-  { organisation, replayOf, onStepOf, ...deps }: CommonDeps,
+  { organisation, replayOf, onStepOf, publicationOf, ...deps }: CommonDeps,
   keys: LedgerKeys,
 ): Promise<Ledgers> {
   const open = (name: LedgerName, sealing?: LedgerDeps['sealing']) =>
     openLedger({
       ...{ ...deps, replay: replayOf(name), onStep: onStepOf(name), ...(sealing && { sealing }) },
       ...{ origin: parseOrigin(`${organisation}/ledger/${name}`), signer: keys[name] },
+      publication: publicationOf(name),
     });
   const opened = await open('public');
   try {

@@ -6,6 +6,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 
 import { openCollectionMetrics } from './collection-metrics.ts';
 import { addLedgerMetrics } from './ledger-metrics.ts';
+import { addWitnessMetrics, type WitnessMetrics } from './witness-metrics.ts';
 
 type StepListener = NonNullable<LedgerDeps['onStep']>;
 
@@ -22,6 +23,8 @@ export interface Metrics {
   observeCollection(run: CollectionRun, seconds: number): void;
   /** Notes a step of a ledger's commit protocol, if this gateway leads it. */
   observeStep(ledger: LedgerName, ...step: Parameters<StepListener>): void;
+  /** Of the cosignatures that are asked for. */
+  readonly witnesses: WitnessMetrics;
   /** Shows these ledgers from now on. */
   watch(ledgers: Ledgers): void;
   /** All metrics in Prometheus' text format; those of the ledgers as of now, or as of the last time that the database answered. */
@@ -58,6 +61,7 @@ export function openMetrics(database: Pick<Database, 'connections'>): Metrics {
 
   return {
     contentType: registry.contentType,
+    witnesses: addWitnessMetrics(registry),
     observeRequest: (labels, seconds) => {
       requests.observe(labels, seconds);
     },

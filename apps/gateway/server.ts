@@ -22,6 +22,7 @@ import { registerOrganisation } from './routes/organisation.ts';
 import { registerPeers } from './routes/peers.ts';
 import { registerToken } from './routes/token.ts';
 import { registerV2 } from './routes/v2/register.ts';
+import { registerWitness } from './routes/witness.ts';
 import { traceRequests } from './tracing/requests.ts';
 
 declare module 'fastify' {
@@ -75,6 +76,7 @@ export async function openServer(listener: Server, deps: GatewayDeps): Promise<F
   registerMirror(server, deps);
   registerEquivocations(server, deps);
   registerCosigned(server, deps);
+  registerWitness(server, deps);
   registerToken(server, deps);
   registerV2(server, deps);
   await registerGraphql(server, deps);

@@ -18,6 +18,7 @@ import { countUploads, openMetrics } from './metrics.ts';
 import { openReplicas } from './replicas.ts';
 import { traceBlobs, traceDatabase } from './tracing/stores.ts';
 import type { Tracing } from './tracing/tracing.ts';
+import { openWitnessing } from './witnessing.ts';
 
 /** Who hears of the ledger's commit protocol, step by step. */
 export type CommitObserver = Pick<LedgerDeps, 'onStep'>;
@@ -61,10 +62,15 @@ export async function openServices(
     const access = createAccess({
       ...{ database, tokenKey, organisation, clock, publicUrl, limits: config.rateLimits },
     });
+    const witnessing = await openWitnessing(
+      { config, database, log, clock, publicUrl, metrics: metrics.witnesses },
+      keys,
+    );
+    const { publicationOf } = witnessing;
     const common = { database, tiles, keysDirectory, clock, checkpointIntervalMs, log };
     const ledgers = await openLedgers(
       {
-        ...{ ...common, organisation, publicUrl },
+        ...{ ...common, organisation, publicUrl, publicationOf },
         replayOf: (name) => openReplay(blobs, name),
         onStepOf: observeCommits({ onStep, metrics, tracing }),
       },
@@ -82,15 +88,17 @@ export async function openServices(
       { receiptKey, sealing: keys.sealing },
     );
     const { peers } = federation;
+    const { witness, close: closeWitnessing } = await witnessing.start({ ledgers, peers });
     const replicas = await openReplicas({ config, database, tiles, ledgers, log, clock, peers });
     const sources = () => [...own, ...replicas.replication.sources()];
     const catalog = openCatalog({ database, access, organisation, sources, log });
     return {
       ...{ access, catalog, database, ledgers, registry, config, log, metrics, tracing, clock, publicUrl },
-      ...{ ...federation, replicas },
+      ...{ ...federation, replicas, witness },
       async close() {
         await catalog.close();
         await replicas.close();
+        await closeWitnessing();
         await federation.peers.close();
         await ledgers.close();
         await database.close();

@@ -8,6 +8,9 @@ const PING = { name: 'gateway_ping', text: 'SELECT 1' };
 // Longer than a batch takes to be published, by far.
 const LATE_MS = 30_000;
 
+// Longer than witnesses take that are there.
+const QUORUM_LATE_MS = 5_000;
+
 type Stuck = { readonly at: bigint; readonly since: Date };
 
 /** How one ledger stands; `reason` where something is wrong. */
@@ -19,7 +22,7 @@ type Standing = {
 
 /**
  * `/healthz` says that the process runs; `/readyz` that it can serve: 503 while the database is away. `frozen` and `degraded`
- * (records wait long for their checkpoint) are 200: reads go on, and taking the gateway away would end them. Of several
+ * (records wait long for their checkpoint, or it for its witnesses) are 200: reads go on, and taking the gateway away would end them. Of several
  * ledgers the worst is shown.
  */
 export function registerHealth(server: FastifyInstance, { database, ledgers, clock }: GatewayDeps): void {
@@ -40,8 +43,12 @@ export function registerHealth(server: FastifyInstance, { database, ledgers, clo
 
 async function judge(ledger: Ledger, stuck: Map<string, Stuck>, now: Date): Promise<Standing> {
   const { name } = ledger;
-  const { frozen, size, publishedSize, queued } = await ledger.status();
+  const { frozen, size, publishedSize, queued, waitingSince } = await ledger.status();
   if (frozen !== undefined) return { status: 'frozen', ledger: name, reason: frozen };
+  if (waitingSince !== undefined && now.getTime() - waitingSince.getTime() > QUORUM_LATE_MS) {
+    const reason = `A signed checkpoint has waited for its quorum of witnesses since ${waitingSince.toISOString()}.`;
+    return { status: 'degraded', ledger: name, reason };
+  }
   const waiting = size - publishedSize + queued;
   if (waiting === 0n) stuck.delete(name);
   else if (stuck.get(name)?.at !== publishedSize) stuck.set(name, { at: publishedSize, since: now });

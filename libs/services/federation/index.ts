@@ -32,3 +32,15 @@ export {
 } from './peers/own-descriptor.ts';
 export type { DeadLetter } from './messages/dead-letters.ts';
 export { type Messages, type MessagesDeps, openMessages } from './messages/messages.ts';
+export { readActivePeers } from './peers/peer-rows.ts';
+export {
+  askOverHttp,
+  type AskWitness,
+  type CarriedAnswer,
+  fetchNotesOver,
+  type WitnessAddress,
+} from './witness/ask-witness.ts';
+export { type GatherDeps, type Gatherer, startGathering, type WitnessStanding } from './witness/gather.ts';
+export { findWitnessedLog } from './witness/known-logs.ts';
+export { createPublications, type Publications, type PublicationsDeps } from './witness/publications.ts';
+export { createWitness, type Witness, type WitnessAnswer, type WitnessDeps } from './witness/witness.ts';

@@ -64,6 +64,11 @@ export async function readPeerRevision(database: Database): Promise<bigint> {
   return row?.revision ?? 0n;
 }
 
+/** The active peers, for whoever starts before `Peers` can be opened. */
+export async function readActivePeers(database: Database): Promise<readonly Peer[]> {
+  return (await readPeers(database)).map(({ peer }) => peer).filter(({ state }) => state === 'active');
+}
+
 /** All peers, also those that were removed, by name. */
 export async function readPeers(database: Database): Promise<readonly KeptPeer[]> {
   const rows = await database.query<Row>(READ);

@@ -34,6 +34,7 @@ export type WitnessReply =
   | { readonly kind: 'failed'; readonly reason: string };
 
 const TIMEOUT_MS = 5_000;
+const MAX_NOTE_BYTES = 64 * 1024;
 
 /** Asks over HTTP (tlog-witness). */
 export function askOverHttp(fetch: Fetch): AskWitness {
@@ -44,6 +45,15 @@ export function askOverHttp(fetch: Fetch): AskWitness {
       ...{ maxBytes: MAX_ADD_CHECKPOINT_BYTES, timeoutMs: TIMEOUT_MS },
     });
     return { status, contentType: headers.get('content-type') ?? '', body: bytes };
+  };
+}
+
+/** Fetches notes over HTTP, such as a log's published checkpoint. @throws ClientError; Error for a status other than 200 */
+export function fetchNotesOver(fetch: Fetch): (url: string) => Promise<string> {
+  return async (url) => {
+    const { status, bytes } = await send(fetch, { url, maxBytes: MAX_NOTE_BYTES, timeoutMs: TIMEOUT_MS });
+    if (status === 200) return Buffer.from(bytes).toString('utf8');
+    throw new Error(`The log answered with status ${status}.`);
   };
 }
 

@@ -1,0 +1,168 @@
+import { readFile } from 'node:fs/promises';
+
+import {
+  askOverHttp,
+  createPublications,
+  createWitness,
+  fetchNotesOver,
+  findWitnessedLog,
+  type Gatherer,
+  openEvidence,
+  type Peers,
+  type Publications,
+  readActivePeers,
+  startGathering,
+  type Witness,
+} from '@dockchains/federation';
+import { openKey } from '@dockchains/keys';
+import type { Ledger, LedgerName, Ledgers, Publication } from '@dockchains/ledger';
+import { createCosigner, parsePolicy, type Policy } from '@dockchains/tlog';
+
+import type { Config } from './config.ts';
+import type { GatewayDeps } from './deps.ts';
+import { type LedgerKeys, logsOf, writeTrust } from './ledgers.ts';
+import type { WitnessMetrics } from './witness-metrics.ts';
+
+type WitnessingDeps = Pick<GatewayDeps, 'config' | 'database' | 'log' | 'clock' | 'publicUrl'> & {
+  readonly metrics: WitnessMetrics;
+};
+
+/** Witnessing in both directions: what others cosign for this organisation, and what it cosigns for them. */
+export interface Witnessing {
+  /** What the ledgers are opened with. */
+  publicationOf(name: LedgerName): Publication;
+  /** Begins to gather cosignatures, and gives the witness, once ledgers and peers are open. */
+  start(services: { readonly ledgers: Ledgers; readonly peers: Peers }): Promise<StartedWitnessing>;
+}
+
+/** Witnessing that runs. */
+export interface StartedWitnessing {
+  readonly witness: Witness;
+  close(): Promise<void>;
+}
+
+const TRUST_MS = 1_000;
+
+/**
+ * Opens it before the ledgers.
+ * @throws TlogError BAD_POLICY for a file of others' witnesses or logs that is none
+ */
+export async function openWitnessing(deps: WitnessingDeps, keys: LedgerKeys): Promise<Witnessing> {
+  const { config, database, publicUrl } = deps;
+  const { organisation } = config;
+  const others = await readPolicy(config.witnessPolicy);
+  const otherLogs = await readPolicy(config.witnessLogs);
+  const bound: { peers?: Peers } = {};
+  const peers = { list: () => bound.peers?.list() ?? readActivePeers(database) };
+  const publications = createPublications({
+    ...{ database, peers, others, logs: logsOf(keys, publicUrl), fetch: globalThis.fetch },
+  });
+  return {
+    publicationOf: (name) =>
+      publications.of({ origin: `${organisation}/ledger/${name}`, isPublic: name === 'public' }),
+    async start(services) {
+      bound.peers = services.peers;
+      const gatherers = services.ledgers.all.map((ledger) =>
+        gather(deps, { ledger, peers: services.peers, publications }),
+      );
+      const announce = (): void => {
+        for (const gatherer of gatherers) gatherer.announce();
+      };
+      const unsubscribe = services.peers.onChange(announce);
+      const keeping = keepTrust(config, publications, deps.log);
+      return {
+        witness: await openWitness(deps, { peers: services.peers, others: otherLogs }),
+        async close() {
+          unsubscribe();
+          await keeping.stop();
+          await Promise.all(gatherers.map((gatherer) => gatherer.close()));
+        },
+      };
+    },
+  };
+}
+
+function gather(
+  { log, clock, metrics }: WitnessingDeps,
+  {
+    ledger,
+    peers,
+    publications,
+  }: { readonly ledger: Ledger; readonly peers: Peers; readonly publications: Publications },
+): Gatherer {
+  const { origin, name } = ledger;
+  const { policy } = publications.of({ origin, isPublic: name === 'public' });
+  const gatherer = startGathering({
+    ...{ ledger, policy, clock, log, ask: askOverHttp(globalThis.fetch) },
+    organisationOf: async (url) =>
+      (await peers.list()).find(({ descriptor }) => descriptor.endpoints.witness === url)?.organisation,
+    observe: (answer) => {
+      metrics.observeAnswer(name, answer);
+    },
+    observePublished: (waitedMs) => {
+      metrics.observePublished(name, waitedMs);
+    },
+  });
+  publications.onAnnounced(origin, () => {
+    gatherer.announce();
+  });
+  return gatherer;
+}
+
+async function openWitness(
+  { config, database, clock, log }: WitnessingDeps,
+  logs: { readonly peers: Peers; readonly others: Policy | undefined },
+): Promise<Witness> {
+  const { organisation, keysDirectory } = config;
+  const privateKey = await openKey(keysDirectory, 'witness');
+  const evidence = openEvidence({ database, clock, log });
+  const findLog = (origin: string) => findWitnessedLog(logs, origin);
+  return createWitness({
+    ...{ database, clock, findLog },
+    cosigner: createCosigner({ name: `${organisation}/witness`, privateKey }),
+    async refreshLog(origin) {
+      const peer = await logs.peers.find(origin.split('/')[0] ?? '');
+      if (peer === undefined) return false;
+      await logs.peers.refresh(peer.organisation);
+      return true;
+    },
+    fetchCheckpoint: fetchNotesOver(globalThis.fetch),
+    isFrozen: async (origin) => (await evidence.find(origin)) !== undefined,
+    async reportConflict(origin, notes) {
+      const [logKey] = (await findLog(origin))?.keys ?? [];
+      if (logKey !== undefined) await evidence.reportConflict({ ...notes, logKey });
+    },
+  });
+}
+
+/** Writes `trust.policy` anew when peers came, left or cosigned for the first time. */
+function keepTrust(
+  { keysDirectory }: Config,
+  publications: Publications,
+  log: GatewayDeps['log'],
+): { stop(): Promise<void> } {
+  let written: string | undefined;
+  let writing: Promise<void> = Promise.resolve();
+  const keep = async (): Promise<void> => {
+    try {
+      const text = await publications.trust();
+      if (text !== written) await writeTrust(keysDirectory, text);
+      written = text;
+    } catch (error) {
+      log.warn({ err: error }, 'trust.policy not written, trying again');
+    }
+  };
+  const timer = setInterval(() => {
+    writing = writing.then(keep);
+  }, TRUST_MS).unref();
+  return {
+    async stop() {
+      clearInterval(timer);
+      await writing;
+    },
+  };
+}
+
+async function readPolicy(path: string | undefined): Promise<Policy | undefined> {
+  return path === undefined ? undefined : parsePolicy(await readFile(path));
+}

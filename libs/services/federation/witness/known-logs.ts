@@ -1,0 +1,30 @@
+import { parseVerifierKey, type Policy } from '@dockchains/tlog';
+
+import type { Peers } from '../peers/peers.ts';
+import type { KnownLog } from './witness.ts';
+
+const LEDGERS = ['public', 'private'] as const;
+
+/**
+ * The log of an origin that the witness knows: a ledger of an active peer, or one of others' making out of a file. What a removed peer's
+ * witnessed heads say stays, but it is asked for no more.
+ */
+export async function findWitnessedLog(
+  { peers, others }: { readonly peers: Pick<Peers, 'find'>; readonly others: Policy | undefined },
+  origin: string,
+): Promise<KnownLog | undefined> {
+  const [organisation = '', ledgers, name, ...rest] = origin.split('/');
+  const ledger = LEDGERS.find((one) => one === name);
+  if (ledgers === 'ledger' && ledger !== undefined && rest.length === 0) {
+    const peer = await peers.find(organisation);
+    if (peer !== undefined) {
+      const { keys, endpoints } = peer.descriptor;
+      return {
+        keys: [parseVerifierKey(keys.logs[ledger])],
+        checkpointUrl: `${endpoints.log}/${ledger}/checkpoint`,
+      };
+    }
+  }
+  const logs = (others?.logs ?? []).filter(({ key }) => key.name === origin);
+  return logs.length === 0 ? undefined : { keys: logs.map(({ key }) => key) };
+}
