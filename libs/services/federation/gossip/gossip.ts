@@ -1,6 +1,7 @@
 import { ClientError, type Fetch, type LogReader, openHttpLog, sendOk } from '@dockchains/client';
 import { MAX_EQUIVOCATION_BYTES, parseEquivocation } from '@dockchains/tlog';
 
+import { directFetch } from '../direct-fetch.ts';
 import type { Peer, Peers } from '../peers/peers.ts';
 import { findContradiction, openHead, type SignedHead } from '../replication/heads.ts';
 import { isTheirs } from '../replication/peer-log.ts';
@@ -41,7 +42,8 @@ const MAX_REMEMBERED = 10_000;
 
 /** Starts to exchange heads with all active peers. */
 export function openGossip(deps: GossipDeps): Gossip {
-  const { peers, evidence, known, log, fetch = globalThis.fetch } = deps;
+  const { peers, evidence, known, log } = deps;
+  const fetch = directFetch(deps.fetch);
   // A note that was compared before tells nothing new.
   const compared = new Map<string, string>();
 

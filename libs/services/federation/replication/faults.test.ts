@@ -98,6 +98,12 @@ describe('what a gateway serves is believed only as it was signed', () => {
       trouble: /./,
     },
     {
+      name: 'a redirection to somewhere else',
+      tamper: (path) =>
+        path === `${LOG}/checkpoint` ? { status: 302, location: `${LOG}/signed` } : undefined,
+      trouble: /can't be reached/,
+    },
+    {
       name: 'a failure in the middle',
       tamper: (path) => (path.includes('entries/001') ? { status: 503 } : undefined),
       trouble: /503/,

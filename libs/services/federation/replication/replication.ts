@@ -2,6 +2,7 @@ import type { Fetch } from '@dockchains/client';
 import type { EntrySource } from '@dockchains/ledger';
 import type { Cosigner } from '@dockchains/tlog';
 
+import { directFetch } from '../direct-fetch.ts';
 import type { Evidence } from '../gossip/evidence.ts';
 import type { Peer, Peers } from '../peers/peers.ts';
 import { type Cosigned, postCosigned } from './cosigned.ts';
@@ -107,7 +108,8 @@ type StatusRow = {
 
 /** Starts to follow the public logs of all active peers, and of those that become ones. */
 export async function openReplication(deps: ReplicationDeps): Promise<Replication> {
-  const { database, tiles, peers, fetch = globalThis.fetch } = deps;
+  const { database, tiles, peers } = deps;
+  const fetch = directFetch(deps.fetch);
   const stores = { database, tiles };
   const followed = new Map<string, Followed>();
   const deliver = deps.deliver ?? ((peer: Peer, cosigned: Cosigned) => postCosigned(fetch, peer, cosigned));

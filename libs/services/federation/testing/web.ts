@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 /** What a path is answered with instead of its file. */
-export type Answer = { readonly status: number } | Buffer | undefined;
+export type Answer = { readonly status: number; readonly location?: string } | Buffer | undefined;
 
 /** A gateway's HTTP side under a test's control. */
 export type Web = {
@@ -53,7 +53,11 @@ export async function serveWeb(): Promise<Web> {
     } else if (Buffer.isBuffer(said)) {
       response.end(said);
     } else {
-      response.writeHead(said?.status ?? 404).end();
+      response.writeHead(
+        said?.status ?? 404,
+        said?.location === undefined ? {} : { location: said.location },
+      );
+      response.end();
     }
   };
   const server = createServer((request, response) => void answer(request, response));
