@@ -42,7 +42,10 @@ describe('a test database that was dropped', () => {
     const ended = new Promise((resolve) => left.once('end', resolve));
     await left.connect();
     await left.query('SELECT pg_advisory_lock(7)');
-    expect(await useAndDrop(INSERT, INSERT.replace('app', 'two'), 'CREATE TABLE here (n int)')).toBe(url);
+    const change = `UPDATE catalog_generation SET state = 'building'`;
+    expect(await useAndDrop(INSERT, INSERT.replace('app', 'two'), 'CREATE TABLE here (n int)', change)).toBe(
+      url,
+    );
     await ended;
 
     const again = await createTestDatabase();
@@ -52,6 +55,11 @@ describe('a test database that was dropped', () => {
     expect(await query(again.url, 'SELECT pg_try_advisory_lock(7)')).toEqual([true]);
     expect(await query(again.url, `${INSERT} RETURNING id`)).toEqual([1]);
     expect(await query(again.url, 'SELECT count(*)::int FROM "_prisma_migrations"')).not.toEqual([0]);
+    // What a migration inserted is there again.
+    expect(await query(again.url, 'SELECT generation, state FROM catalog_generation')).toEqual([
+      1,
+      'serving',
+    ]);
     await again.drop();
   });
 

@@ -3,6 +3,9 @@ import type { ClientBase } from 'pg';
 /** What a database is before a test has it: its tables, and a hash over all that a test might leave otherwise. */
 export interface Shape {
   readonly tables: readonly string[];
+  /** The rows that migrations made, as JSON, by table; and where they left the sequences, as SQL. */
+  readonly rows: Readonly<Record<string, string>>;
+  readonly rewind: string;
   readonly hash: string;
 }
 
@@ -14,7 +17,8 @@ const END_OTHERS = `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
   WHERE datname = current_database() AND pid <> pg_backend_pid()`;
 const LIST_TABLES = `SELECT relname AS name FROM pg_class
   WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') ORDER BY relname`;
-const REWIND = `SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false) FROM pg_sequences`;
+const LIST_REWINDS = `SELECT format('SELECT setval(%L, %s, %L)', format('%I.%I', schemaname, sequencename),
+    COALESCE(last_value, start_value), last_value IS NOT NULL) AS rewind FROM pg_sequences`;
 const DESCRIBE = `SELECT md5(string_agg(line, E'\\n' ORDER BY line)) AS hash,
     pg_database_size(current_database()) <= ${MAX_BYTES} AS "isSmall"
   FROM (
@@ -31,28 +35,35 @@ const DESCRIBE = `SELECT md5(string_agg(line, E'\\n' ORDER BY line)) AS hash,
 /** Describes a database that no test has used yet. */
 export async function describeShape(client: ClientBase): Promise<Shape> {
   const tables = await listTables(client);
-  return { tables, hash: await hashOf(client, tables) };
+  const { rows: rewinds } = await client.query<{ rewind: string }>(LIST_REWINDS);
+  const rows = await readRows(client, tables);
+  const rewind = rewinds.map((row) => row.rewind).join(';\n');
+  return { tables, rows, rewind, hash: await hashOf(client, rows) };
 }
 
 /**
  * Makes a database as it was before a test used it: others' connections ended, tables and rows gone that were not there,
  * sequences at their start. False if it is another all the same, or has become large: then it must not be used again.
  */
-export async function wipe(client: ClientBase, { tables, hash }: Shape): Promise<boolean> {
+export async function wipe(client: ClientBase, { tables, rows, rewind, hash }: Shape): Promise<boolean> {
   await client.query(END_OTHERS);
   const added = (await listTables(client)).filter((name) => !tables.includes(name));
   const statements = [
     'SET session_replication_role = replica', // neither triggers nor foreign keys have a say
     ...added.map((name) => `DROP TABLE IF EXISTS ${quote(name)} CASCADE`),
     ...tables.filter((name) => name !== HISTORY).map((name) => `DELETE FROM ${quote(name)}`),
-    REWIND,
+    ...Object.entries(rows).map(
+      ([name, json]) => `INSERT INTO ${quote(name)} OVERRIDING SYSTEM VALUE
+        SELECT * FROM json_populate_recordset(NULL::${quote(name)}, ${client.escapeLiteral(json)})`,
+    ),
+    rewind,
   ];
   try {
     await client.query(statements.join(';\n'));
   } catch {
     return false; // a table is gone, or not one any more
   }
-  return (await hashOf(client, tables)) === hash;
+  return (await hashOf(client, await readRows(client, tables))) === hash;
 }
 
 async function listTables(client: ClientBase): Promise<string[]> {
@@ -60,14 +71,22 @@ async function listTables(client: ClientBase): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** Over the catalog, its size, and which tables have rows. */
-async function hashOf(client: ClientBase, tables: readonly string[]): Promise<string> {
-  const filled = tables.map((name) => `EXISTS (SELECT FROM ${quote(name)})`).join(', ');
-  const [catalog, rows] = [
-    await client.query<{ hash: string; isSmall: boolean }>(DESCRIBE),
-    await client.query<{ filled: boolean[] }>(`SELECT ARRAY[${filled}] AS filled`),
-  ];
-  return JSON.stringify([catalog.rows[0], rows.rows[0]?.filled]);
+/** All rows by table, of those that have any. */
+async function readRows(client: ClientBase, tables: readonly string[]): Promise<Shape['rows']> {
+  const each = tables
+    .filter((name) => name !== HISTORY)
+    .map(
+      (name) =>
+        `SELECT ${client.escapeLiteral(name)} AS name, json_agg(t)::text AS json FROM ${quote(name)} AS t`,
+    );
+  const { rows } = await client.query<{ name: string; json: string | null }>(each.join('\nUNION ALL '));
+  return Object.fromEntries(rows.flatMap(({ name, json }) => (json === null ? [] : [[name, json]])));
+}
+
+/** Over the catalog, its size, and the rows. */
+async function hashOf(client: ClientBase, rows: Shape['rows']): Promise<string> {
+  const { rows: catalog } = await client.query<{ hash: string; isSmall: boolean }>(DESCRIBE);
+  return JSON.stringify([catalog[0], rows]);
 }
 
 const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
