@@ -1,7 +1,7 @@
 import type { Access } from '@dockchains/access';
 import type { Catalog } from '@dockchains/catalog';
 import type { Database } from '@dockchains/database';
-import type { OwnDescriptor, Peers, Witness } from '@dockchains/federation';
+import type { Mirroring, OwnDescriptor, Peers, Witness } from '@dockchains/federation';
 import type { Ledgers } from '@dockchains/ledger';
 import type { Registry } from '@dockchains/registry';
 import type { FastifyBaseLogger } from 'fastify';
@@ -18,6 +18,7 @@ export interface GatewayDeps {
   readonly database: Database;
   readonly ledgers: Ledgers;
   readonly registry: Registry;
+  readonly mirroring: Mirroring;
   readonly config: Config;
   readonly log: FastifyBaseLogger;
   readonly metrics: Metrics;

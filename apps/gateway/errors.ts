@@ -1,6 +1,7 @@
 import { type Access, AccessError, type AccessErrorCode, type ChallengeError } from '@dockchains/access';
 import { BlobStoreError } from '@dockchains/blobs';
 import { DatabaseError, findSqlState, isConnectionLoss } from '@dockchains/database';
+import { FederationError, type FederationErrorCode } from '@dockchains/federation';
 import { LedgerError } from '@dockchains/ledger';
 import { OciError } from '@dockchains/oci';
 
@@ -51,6 +52,7 @@ export function toHttpError(
     return { status, code, message, detail, headers, isFault: false };
   }
   if (error instanceof AccessError) return fromAccess(error, access);
+  if (error instanceof FederationError) return fromFederation(error);
   if (error instanceof LedgerError) return unavailable(error.message, error.code === 'CONTRADICTION');
   if ((error instanceof BlobStoreError && error.code === 'NO_SPACE') || findSqlState(error) === DISK_FULL) {
     return {
@@ -81,6 +83,21 @@ function fromAccess(error: AccessError, access: Pick<Access, 'challenge'>): Http
           ? { 'retry-after': error.retryAfterSeconds?.toString() ?? RETRY_SECONDS }
           : {};
   return { status, code, message: error.message, headers, isFault: false };
+}
+
+const FEDERATION: Readonly<Record<FederationErrorCode, number>> = {
+  PEER_UNKNOWN: 404,
+  PEER_UNREACHABLE: 503,
+  PEER_REFUSED: 502,
+  NOT_MIRRORED: 404,
+  OVERTAKEN: 503,
+  SOURCE_REFUTED: 502,
+};
+
+function fromFederation({ code, message }: FederationError): HttpError {
+  const status = FEDERATION[code];
+  if (status === 503) return unavailable(message, false);
+  return { status, code: 'UNSUPPORTED', message, headers: {}, isFault: false };
 }
 
 function unavailable(message: string, isFault: boolean): HttpError {

@@ -4,6 +4,7 @@ import { createAccess } from '@dockchains/access';
 import { openFileBlobStore, openFileTileStore } from '@dockchains/blobs';
 import { openCatalog, openedSource } from '@dockchains/catalog';
 import { migrate, openDatabase } from '@dockchains/database';
+import { openMirroring } from '@dockchains/federation';
 import { openKey } from '@dockchains/keys';
 import type { LedgerDeps } from '@dockchains/ledger';
 import { createRegistry, openReplay } from '@dockchains/registry';
@@ -92,11 +93,16 @@ export async function openServices(
     const replicas = await openReplicas({ config, database, tiles, ledgers, log, clock, peers });
     const sources = () => [...own, ...replicas.replication.sources()];
     const catalog = openCatalog({ database, access, organisation, sources, log });
+    const { replication } = replicas;
+    const mirroring = openMirroring({
+      ...{ database, blobs, registry, peers, replication, organisation, clock, log },
+    });
     return {
       ...{ access, catalog, database, ledgers, registry, config, log, metrics, tracing, clock, publicUrl },
-      ...{ ...federation, replicas, witness },
+      ...{ ...federation, replicas, witness, mirroring },
       async close() {
         await catalog.close();
+        await mirroring.close();
         await replicas.close();
         await closeWitnessing();
         await federation.peers.close();

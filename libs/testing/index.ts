@@ -22,6 +22,7 @@ export { buildLog, flipBit, tagSetRecord } from './logs.ts';
 export type { BuiltLog, LogOptions } from './logs.ts';
 export { sealExample } from './sealed.ts';
 export type { SealedExample } from './sealed.ts';
+export { makePeers } from './peering.ts';
 export { startGateway } from './gateway.ts';
 export type { GatewayOptions, TestAccount, TestGateway } from './gateway.ts';
 export { balanceConnections, balanceRequests } from './balancer.ts';

@@ -6,7 +6,7 @@ export type { Authentication, ChallengeError, Credentials, IssuedToken } from '.
 export type { Decisions, Readable, Rights } from './decisions.ts';
 export { AccessError, type AccessErrorCode } from './errors.ts';
 export { FACTS_COLUMNS, FACTS_JOINS, type FactsRow } from './facts.ts';
-export { EVERYTHING, isPattern } from './glob.ts';
+export { encodePatternExpression, EVERYTHING, isPattern, matchesPattern, parsePattern } from './glob.ts';
 export {
   IMMUTABLE_COLUMN,
   immutableTag,

@@ -1,6 +1,6 @@
 /** Why something among organisations was not done. */
 export type FederationErrorCode =
-  'PEER_UNKNOWN' | 'PEER_UNREACHABLE' | 'PEER_REFUSED' | 'OVERTAKEN' | 'SOURCE_REFUTED';
+  'PEER_UNKNOWN' | 'PEER_UNREACHABLE' | 'PEER_REFUSED' | 'NOT_MIRRORED' | 'OVERTAKEN' | 'SOURCE_REFUTED';
 
 /** A refusal among organisations; nothing was changed. */
 export class FederationError extends Error {

@@ -1,5 +1,6 @@
+export { VIA } from './mirroring/fetch-manifest.ts';
 export { FederationError, type FederationErrorCode } from './errors.ts';
-export type { Freshness, MirroredSource } from './mirroring/mirrored-source.ts';
+export type { Freshness } from './mirroring/freshness.ts';
 export { type Mirroring, type MirroringDeps, openMirroring } from './mirroring/mirroring.ts';
 export type { Peer, Peers } from './peers/peers.ts';
 export { type Evidence, type KeptEquivocation, openEvidence } from './gossip/evidence.ts';

@@ -6,6 +6,7 @@ export type { RepositorySummary } from './list-repositories.ts';
 export type { BlobRequest, StoredBlob } from './get-blob.ts';
 export type { ManifestRequest, StoredManifest } from './get-manifest.ts';
 export type { FetchedManifest, Mirrors } from './mirrors.ts';
+export { FIRST_KEY, type MirrorKey, type MissingBlob } from './mirror-store.ts';
 export type { TagEvent } from './list-tag-history.ts';
 export type { TagSummary } from './list-tags.ts';
 export type { Page } from './page.ts';

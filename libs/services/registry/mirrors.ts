@@ -7,6 +7,7 @@ import { applyRecord, type PublishingRecord } from './apply-record.ts';
 import { commitBlob } from './commit-blob.ts';
 import type { RegistryDeps } from './deps.ts';
 import { leaseContent, leaseUntil } from './lease.ts';
+import { type MirrorStore, openMirrorStore } from './mirror-store.ts';
 import { linkBlob, listSources } from './mount-blob.ts';
 import { ensureRepository } from './repositories.ts';
 import { storeManifest } from './store-manifest.ts';
@@ -24,7 +25,7 @@ export interface FetchedManifest {
  * them is the same; but only their origin's ledger moves them, and nothing is theirs because we happen to have its bytes: who names a digest
  * in a manifest of his own must not be given what a private repository of ours holds.
  */
-export interface Mirrors {
+export interface Mirrors extends Omit<MirrorStore, 'evict'> {
   /** Gives those of the digests whose manifests the repository does not have. */
   listMissing(repository: RepositoryName, digests: readonly Digest[]): Promise<readonly Digest[]>;
   /** Places a manifest's bytes in the store, under a lease, for `apply` to make its row. */
@@ -40,6 +41,8 @@ export interface Mirrors {
   findNeeded(repository: RepositoryName, digest: Digest): Promise<{ readonly size: number } | undefined>;
   /** Links a blob that a public repository here has; false if none does. */
   linkPublic(repository: RepositoryName, digest: Digest): Promise<boolean>;
+  /** Lets go of blobs of mirrors that match the pattern, those fetched first, until that many bytes went; they are fetched again when pulled. */
+  evict(pattern: string, bytes: bigint): Promise<number>;
   /** Makes an upload's bytes a blob of the repository. @throws OciError DIGEST_INVALID, the upload being as before */
   commitBlob(repository: RepositoryName, uploadId: string, digest: Digest): Promise<void>;
 }
@@ -95,7 +98,11 @@ const DELETE_MANIFESTS: Statement = {
 export function openMirrors(deps: RegistryDeps): Mirrors {
   const ensure = (repository: RepositoryName): Promise<number> =>
     transact(deps.database, (transaction) => ensureRepository(transaction, repository, 'public'));
+  const store = openMirrorStore(deps.database);
   return {
+    ...store,
+    evict: (pattern, bytes) => store.evict(pattern, bytes, leaseUntil(deps)),
+
     async listMissing(repository, digests) {
       const rows = await deps.database.query<{ digest: Digest }>(LIST_MISSING, [repository, digests]);
       return rows.map(({ digest }) => digest);
@@ -111,9 +118,9 @@ export function openMirrors(deps: RegistryDeps): Mirrors {
       const repositoryId = await ensureRepository(transaction, repository, 'public');
       await transaction.query(SHOW, [repositoryId]);
       const newer = { tag: false, manifest: false };
-      const store = (published: PublishingRecord): Promise<boolean> =>
+      const storePublished = (published: PublishingRecord): Promise<boolean> =>
         storeKept(transaction, { repositoryId, repository, kept }, published);
-      await applyRecord({ transaction, repositoryId, newer, storeManifest: store }, record);
+      await applyRecord({ transaction, repositoryId, newer, storeManifest: storePublished }, record);
     },
 
     async withdraw(transaction, repository) {

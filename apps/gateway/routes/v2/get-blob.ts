@@ -1,15 +1,22 @@
 import type { OpenBlob } from '@dockchains/blobs';
-import { OciError, parseDigest, parseRange } from '@dockchains/oci';
+import { VIA } from '@dockchains/federation';
+import { findOrganisation, OciError, parseDigest, parseRange } from '@dockchains/oci';
 import type { FastifyReply } from 'fastify';
 
 import { type Handler, headerOf } from './exchange.ts';
 
 /** `GET` and `HEAD /v2/<name>/blobs/<digest>`, whole or a range (distribution-spec, Pulling blobs; RFC 9110 §14). */
-export const getBlob: Handler<'blob'> = async ({ registry }, { principal, target, request, reply }) => {
+export const getBlob: Handler<'blob'> = async (
+  { registry, mirroring },
+  { principal, target, request, reply },
+) => {
   const { repository } = target;
   const wanted = { principal, repository, digest: parseDigest(target.digest) };
   const isHead = request.method === 'HEAD';
-  const blob = await (isHead ? registry.keepBlob(wanted) : registry.getBlob(wanted));
+  const isOwn = findOrganisation(repository) === undefined;
+  const blob = await (isHead && isOwn
+    ? registry.keepBlob(wanted)
+    : mirroring.getBlob({ ...wanted, local: headerOf(request, VIA) !== undefined }));
   void reply.headers({
     'docker-content-digest': blob.digest,
     'content-type': 'application/octet-stream',

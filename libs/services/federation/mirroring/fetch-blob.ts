@@ -10,6 +10,7 @@ import type { Registry } from '@dockchains/registry';
 import { FederationError } from '../errors.ts';
 import { BlobFetch } from './blob-fetch.ts';
 import type { Holders } from './holders.ts';
+import type { MirrorPolicies } from './policies.ts';
 
 /** A blob of a mirrored repository, under its name here. */
 export interface MirroredBlob {
@@ -19,7 +20,7 @@ export interface MirroredBlob {
 
 /**
  * Begins to fetch a blob of `size` bytes, or joins who fetches it; undefined once the repository has it.
- * @throws FederationError PEER_UNREACHABLE
+ * @throws FederationError PEER_UNREACHABLE; NOT_MIRRORED if the policy keeps no layers
  */
 export type FetchBlob = (blob: MirroredBlob, size: number) => Promise<BlobFetch | undefined>;
 
@@ -28,6 +29,7 @@ interface FetchDeps {
   readonly blobs: BlobStore;
   readonly registry: Pick<Registry, 'getBlob' | 'mirrors'>;
   readonly holders: Holders;
+  readonly policies: Pick<MirrorPolicies, 'find'>;
   readonly organisation: string;
 }
 
@@ -66,6 +68,7 @@ export function openBlobFetches(deps: FetchDeps): FetchBlob {
           await lock.release();
           return undefined;
         }
+        await makeRoom(deps, blob, size);
         const fetch = await start(deps, blob, size);
         fetches.set(key, fetch);
         const end = async (): Promise<void> => {
@@ -84,6 +87,27 @@ export function openBlobFetches(deps: FetchDeps): FetchBlob {
       'Another gateway has been fetching this blob for a minute: try again later.',
     );
   };
+}
+
+/**
+ * Makes room for a blob under the limit of its policy; one that is larger than the limit itself is fetched and let go of again.
+ * @throws FederationError NOT_MIRRORED if the policy keeps no layers
+ */
+async function makeRoom(
+  { policies, registry }: FetchDeps,
+  { repository }: MirroredBlob,
+  size: number,
+): Promise<void> {
+  const { fetch, maxBytes, pattern } = await policies.find(repository);
+  if (fetch === 'never') {
+    throw new FederationError(
+      'NOT_MIRRORED',
+      `By its policy on "${pattern}" this mirror keeps no layers of "${repository}": pull from its origin.`,
+    );
+  }
+  if (maxBytes === null) return;
+  const over = (await registry.mirrors.countBytes(pattern)) + BigInt(size) - maxBytes;
+  if (over > 0n) await registry.mirrors.evict(pattern, over);
 }
 
 async function start(

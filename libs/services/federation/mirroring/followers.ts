@@ -3,12 +3,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { FederationError } from '../errors.ts';
 import { type FollowDeps, followPage, readPosition } from './follow.ts';
-import type { Freshness, MirroredSource } from './mirrored-source.ts';
+import type { EntrySource } from '@dockchains/ledger';
+
+import type { Freshness, Replicas } from './freshness.ts';
 
 /** What following all peers takes. */
 export type FollowersDeps = FollowDeps & {
-  readonly sources: () => readonly MirroredSource[];
+  readonly replication: Replicas;
   readonly clock: () => Date;
+  /** Called when a mirror has been brought further. */
+  readonly onFollowed: () => void;
 };
 
 const LOOK_MS = 1_000;
@@ -49,27 +53,26 @@ export class Followers {
   async #look(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      for (const source of this.#deps.sources()) {
-        if (!this.#following.has(source.origin)) {
-          const following = this.#follow(source.origin).finally(() => this.#following.delete(source.origin));
-          this.#following.set(source.origin, following);
-        }
-        await this.#observe(source).catch(() => undefined); // the database is away: the age grows
+      for (const { origin } of this.#deps.replication.sources()) {
+        if (this.#following.has(origin)) continue;
+        const following = this.#follow(origin).finally(() => this.#following.delete(origin));
+        this.#following.set(origin, following);
       }
+      await this.#observe().catch(() => undefined); // the database is away: the ages grow
       await this.#pause(LOOK_MS);
     }
   }
 
-  async #observe(source: MirroredSource): Promise<void> {
-    const checkedAt = await source.checkedAt();
-    if (checkedAt === undefined) return;
-    const size = await source.publishedSize();
-    if ((await readPosition(this.#deps.database, source.origin)) < size) return;
-    this.#currentAt.set(source.organisation, checkedAt);
+  async #observe(): Promise<void> {
+    for (const { origin, organisation, publishedSize, checkedAt } of await this.#deps.replication.status()) {
+      if (checkedAt === undefined) continue;
+      if ((await readPosition(this.#deps.database, origin)) < publishedSize) continue;
+      this.#currentAt.set(organisation, checkedAt);
+    }
   }
 
-  #find(origin: string): MirroredSource | undefined {
-    return this.#deps.sources().find((source) => source.origin === origin);
+  #find(origin: string): EntrySource | undefined {
+    return this.#deps.replication.sources().find((source) => source.origin === origin);
   }
 
   /** Follows one ledger until it is no peer's any more. */
@@ -107,7 +110,8 @@ export class Followers {
         try {
           const before = next;
           next = await followPage(this.#deps, source, next);
-          if (next === before) await this.#pause(LOOK_MS, woken.signal);
+          if (next > before) this.#deps.onFollowed();
+          else await this.#pause(LOOK_MS, woken.signal);
         } finally {
           unsubscribe();
         }

@@ -41,7 +41,7 @@ export function openHolders(peers: Pick<Peers, 'list'>, fetch: typeof globalThis
       const holders = (await peers.list()).map((peer): Holder => {
         const isOrigin = peer.organisation === organisation;
         const name = isOrigin ? repository : parseRepositoryName(`${organisation}/${repository}`);
-        const session = sessionOf(peer.descriptor.endpoints.registry);
+        const session = sessionOf(peer.url);
         return { organisation: peer.organisation, isOrigin, repository: name, session };
       });
       const rank = (holder: Holder): number =>

@@ -3,7 +3,7 @@ import { finished } from 'node:stream/promises';
 import { randomBytes } from 'node:crypto';
 
 import { ANONYMOUS } from '@dockchains/access';
-import type { SourcedEntry } from '@dockchains/ledger';
+import type { EntrySource, SourcedEntry } from '@dockchains/ledger';
 import {
   OCI_LAYER_GZIP,
   parseManifestReference,
@@ -17,7 +17,6 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { openRegistryFixture, type RegistryFixture } from '../../registry/testing/registry-fixture.ts';
 import type { Peer } from '../peers/peers.ts';
-import type { MirroredSource } from './mirrored-source.ts';
 import { type Mirroring, openMirroring } from './mirroring.ts';
 import { type FakeGateway, startFakeGateway } from './testing/fake-gateway.ts';
 
@@ -34,10 +33,9 @@ let checkedAt: Date | undefined;
 let mirroring: Mirroring;
 let records = 0;
 
-const peerOf = (organisation: string, { url }: FakeGateway): Peer =>
-  ({ organisation, url, descriptor: { endpoints: { registry: url } } }) as Peer;
+const peerOf = (organisation: string, { url }: FakeGateway): Peer => ({ organisation, url }) as Peer;
 
-const source: MirroredSource = {
+const source: EntrySource = {
   ...{ origin: ORIGIN, organisation: 'globex.example' },
   publishedSize: () => Promise.resolve(BigInt(entries.length)),
   read: (start, limit) => Promise.resolve(entries.slice(Number(start), Number(start) + limit)),
@@ -45,7 +43,20 @@ const source: MirroredSource = {
     listeners.add(listener);
     return () => listeners.delete(listener);
   },
-  checkedAt: () => Promise.resolve(checkedAt),
+};
+
+const replication = {
+  sources: () => [source],
+  status: () => {
+    const size = BigInt(entries.length);
+    return Promise.resolve([
+      {
+        ...{ origin: ORIGIN, organisation: 'globex.example', held: size, mirroredSize: size },
+        ...{ publishedSize: size, publishedAt: checkedAt, checkedAt, frozen: undefined },
+        ...{ target: undefined, trouble: undefined },
+      },
+    ]);
+  },
 };
 
 const open = (): Mirroring => {
@@ -57,7 +68,7 @@ const open = (): Mirroring => {
   };
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   return openMirroring({
-    ...{ database, blobs, registry, peers, log, sources: () => [source] },
+    ...{ database, blobs, registry, peers, log, replication },
     ...{ organisation: 'acme.example', clock: () => fixture.now },
   });
 };
@@ -253,6 +264,90 @@ describe('a mirror', () => {
     expect(await opened.sendTo(sink)).toBe(false);
     expect((await readAll(image)).equals(layerOf(image).bytes)).toBe(true);
     expect(blobRequests(globex, image)).toHaveLength(1);
+  });
+});
+
+describe('a policy', () => {
+  test('on announcement has the layers here before somebody pulls them', async () => {
+    const early = largeImage();
+    publish('0.9', early);
+    await followed('0.9', early);
+    await mirroring.policies.set({ pattern: 'globex.example/**', fetch: 'on-announcement' });
+    const image = largeImage();
+    publish('1.0', image);
+    for (const one of [image, early]) {
+      await vi.waitFor(async () => {
+        expect((await getBlob(one, true)).size).toBe(LAYER_BYTES);
+      });
+    }
+    globex.away = true;
+    expect((await readAll(image)).equals(layerOf(image).bytes)).toBe(true);
+  });
+
+  test('on schedule fetches once so often, by whichever gateway is first', async () => {
+    const policy = { pattern: 'globex.example/**', fetch: 'on-schedule', everySeconds: 3600 };
+    await mirroring.policies.set(policy);
+    expect(await mirroring.policies.takeDue(fixture.now).then((due) => due.length)).toBeLessThanOrEqual(1);
+    expect(await mirroring.policies.takeDue(fixture.now)).toEqual([]);
+    const image = largeImage();
+    publish('1.0', image);
+    await followed('1.0', image);
+    expect(blobRequests(globex, image)).toEqual([]);
+    fixture.now = new Date(fixture.now.getTime() + 3_600_000);
+    await vi.waitFor(
+      async () => {
+        expect((await getBlob(image, true)).size).toBe(LAYER_BYTES);
+      },
+      { timeout: 5_000 },
+    );
+  });
+
+  test('never keeps no layers, and says so', async () => {
+    await mirroring.policies.set({ pattern: 'globex.example/public/*', fetch: 'never' });
+    const image = largeImage();
+    publish('1.0', image);
+    await followed('1.0', image);
+    await expect(getBlob(image)).rejects.toMatchObject({ code: 'NOT_MIRRORED' });
+    await mirroring.policies.set({ pattern: 'globex.example/public/app', fetch: 'on-demand' });
+    expect((await readAll(image)).equals(layerOf(image).bytes)).toBe(true);
+    await mirroring.policies.remove('globex.example/public/app');
+    await expect(mirroring.policies.remove('globex.example/public/app')).rejects.toMatchObject({
+      code: 'RULE_UNKNOWN',
+    });
+  });
+
+  test('with a limit lets the layers go that were fetched first, and collection frees their bytes', async () => {
+    const maxBytes = BigInt(2 * LAYER_BYTES);
+    await mirroring.policies.set({ pattern: 'globex.example/**', fetch: 'on-demand', maxBytes });
+    const images = [largeImage(), largeImage(), largeImage()];
+    for (const [number, image] of images.entries()) {
+      publish(`${number}`, image);
+      await followed(`${number}`, image);
+      expect((await readAll(image)).equals(layerOf(image).bytes)).toBe(true);
+      await vi.waitFor(async () => {
+        expect((await getBlob(image, true)).size).toBe(LAYER_BYTES);
+      });
+    }
+    expect(await fixture.registry.mirrors.countBytes('globex.example/**')).toBeLessThanOrEqual(maxBytes);
+    const [first] = images;
+    if (first === undefined) throw new Error('there is no image');
+    await expect(getBlob(first, true)).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' });
+    fixture.now = new Date(fixture.now.getTime() + 2 * 3_600_000);
+    await fixture.registry.runCollection(new AbortController().signal);
+    expect(await fixture.blobs.stat(layerOf(first).descriptor.digest)).toBeUndefined();
+    expect((await readAll(first)).equals(layerOf(first).bytes)).toBe(true);
+  });
+
+  test.each([
+    { pattern: 'globex.example/***', fetch: 'on-demand' },
+    { pattern: '**', fetch: 'sometimes' },
+    { pattern: '**', fetch: 'on-schedule' },
+    { pattern: '**', fetch: 'on-schedule', everySeconds: 59 },
+    { pattern: '**', fetch: 'on-demand', everySeconds: 60 },
+    { pattern: '**', fetch: 'on-demand', maxBytes: 0n },
+  ])('is refused as $pattern $fetch $everySeconds $maxBytes', async (policy) => {
+    await expect(mirroring.policies.set(policy)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    expect(await mirroring.policies.list()).toEqual([]);
   });
 });
 

@@ -16,8 +16,10 @@ import type { Peers } from '../peers/peers.ts';
 import type { BlobFetch } from './blob-fetch.ts';
 import { openBlobFetches } from './fetch-blob.ts';
 import { Followers } from './followers.ts';
+import type { Freshness, Replicas } from './freshness.ts';
 import { openHolders } from './holders.ts';
-import type { Freshness, MirroredSource } from './mirrored-source.ts';
+import { type MirrorPolicies, openMirrorPolicies } from './policies.ts';
+import { Prefetch } from './prefetch.ts';
 
 /** What mirroring is made of. */
 export interface MirroringDeps {
@@ -25,8 +27,7 @@ export interface MirroringDeps {
   readonly blobs: BlobStore;
   readonly registry: Pick<Registry, 'getBlob' | 'getManifest' | 'mirrors'>;
   readonly peers: Pick<Peers, 'find' | 'list'>;
-  /** The ledgers of active peers; asked again each second. */
-  readonly sources: () => readonly MirroredSource[];
+  readonly replication: Replicas;
   readonly organisation: string;
   readonly clock: () => Date;
   readonly log: LedgerLog;
@@ -39,6 +40,7 @@ export interface Mirroring {
   getManifest(request: ManifestRequest): Promise<StoredManifest & { readonly freshness?: Freshness }>;
   /** As the registry's, fetching what a mirrored manifest needs unless `local`. @throws also FederationError PEER_UNREACHABLE */
   getBlob(request: BlobRequest & { readonly local: boolean }): Promise<StoredBlob>;
+  readonly policies: MirrorPolicies;
   close(): Promise<void>;
 }
 
@@ -49,8 +51,15 @@ const ABSENT: readonly string[] = ['NAME_UNKNOWN', 'MANIFEST_UNKNOWN', 'BLOB_UNK
 export function openMirroring(deps: MirroringDeps): Mirroring {
   const { registry, peers, organisation } = deps;
   const holders = openHolders(peers, deps.fetch ?? globalThis.fetch);
-  const fetchBlob = openBlobFetches({ ...deps, holders });
-  const followers = new Followers({ ...deps, mirrors: registry.mirrors, holders, fetchBlob });
+  const policies = openMirrorPolicies(deps.database);
+  const fetchBlob = openBlobFetches({ ...deps, holders, policies });
+  const prefetch = new Prefetch({ ...deps, policies, fetchBlob });
+  const followers = new Followers({
+    ...{ ...deps, mirrors: registry.mirrors, holders, fetchBlob },
+    onFollowed: () => {
+      prefetch.announce();
+    },
+  });
 
   /** Whether somebody else must know: not when a peer's ledger, followed to its end just now, says nothing of it. */
   const orAway = async (error: unknown, repository: RepositoryName): Promise<never> => {
@@ -91,7 +100,12 @@ export function openMirroring(deps: MirroringDeps): Mirroring {
       }
     },
 
-    close: () => followers.close(),
+    policies,
+
+    async close() {
+      await prefetch.close();
+      await followers.close();
+    },
   };
 }
 

@@ -1,0 +1,33 @@
+import type { TestGateway } from './gateway.ts';
+
+/** Makes gateways of different organisations peers of each other, both ways, as their operators would. */
+export async function makePeers(...gateways: readonly TestGateway[]): Promise<void> {
+  for (const gateway of gateways) {
+    const token = await gateway.token(gateway.operator, 'repository:**:admin');
+    for (const peer of gateways) {
+      if (peer === gateway) continue;
+      const variables = { url: peer.url, fingerprint: await fingerprintOf(peer) };
+      const response = await fetch(`${gateway.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+        body: JSON.stringify({ query: ADD, variables }),
+      });
+      const answer = (await response.json()) as { errors?: readonly { message: string }[] };
+      if (answer.errors !== undefined)
+        throw new Error(answer.errors.map(({ message }) => message).join('\n'));
+    }
+  }
+}
+
+const ADD = `mutation Add($url: String!, $fingerprint: String!) {
+  addPeer(url: $url, fingerprint: $fingerprint) { organisation }
+}`;
+
+/** The fingerprint that an organisation's descriptor says that it is signed by: a test trusts its own gateways. */
+async function fingerprintOf({ url }: TestGateway): Promise<string> {
+  const response = await fetch(`${url}/.well-known/dockchains/organisation.json`);
+  const envelope = (await response.json()) as { signatures: readonly { keyid: string }[] };
+  const [signature] = envelope.signatures;
+  if (signature === undefined) throw new Error('The descriptor has no signature.');
+  return signature.keyid;
+}

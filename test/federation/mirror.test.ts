@@ -1,0 +1,115 @@
+import { randomBytes } from 'node:crypto';
+
+import { OCI_LAYER_GZIP } from '@dockchains/oci';
+import {
+  buildImage,
+  type BuiltManifest,
+  contentOf,
+  makePeers,
+  startGateway,
+  type TestGateway,
+} from '@dockchains/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const cleanup = new AsyncDisposableStack();
+let acme: TestGateway;
+let globex: TestGateway;
+
+beforeAll(async () => {
+  [acme, globex] = await Promise.all([startGateway(), startGateway({ organisation: 'globex.example' })]);
+  cleanup.defer(() => globex.close());
+  cleanup.defer(() => acme.close());
+  await makePeers(acme, globex);
+});
+afterAll(() => cleanup.disposeAsync());
+
+const layerBytes = 5 * 1024 * 1024;
+const newImage = (): BuiltManifest =>
+  buildImage({ layers: [contentOf(randomBytes(layerBytes), OCI_LAYER_GZIP)] });
+
+const push = async (tag: string, image: BuiltManifest): Promise<void> => {
+  const token = await acme.token(acme.publisher, 'repository:public/app:pull,push');
+  const authorization = `Bearer ${token}`;
+  for (const { bytes, descriptor } of image.blobs) {
+    const url = `${acme.url}/v2/public/app/blobs/uploads/?digest=${descriptor.digest}`;
+    const pushed = await fetch(url, { method: 'POST', headers: { authorization }, body: bytes });
+    expect(pushed.status).toBe(201);
+  }
+  const pushed = await fetch(`${acme.url}/v2/public/app/manifests/${tag}`, {
+    ...{ method: 'PUT', body: image.bytes },
+    headers: { authorization, 'content-type': image.descriptor.mediaType },
+  });
+  expect(pushed.status).toBe(201);
+};
+
+const atGlobex = (path: string): Promise<Response> =>
+  fetch(`${globex.url}/v2/acme.example/public/app/${path}`);
+
+const mirrored = (tag: string, { descriptor }: BuiltManifest): Promise<void> =>
+  expect
+    .poll(async () => (await atGlobex(`manifests/${tag}`)).headers.get('docker-content-digest'), {
+      timeout: 20_000,
+      interval: 50,
+    })
+    .toBe(descriptor.digest);
+
+test('what is pushed to acme can be pulled from globex under acme’s name, byte for byte', async () => {
+  const image = newImage();
+  await push('1.0', image);
+  await mirrored('1.0', image);
+  const manifest = await atGlobex('manifests/1.0');
+  expect(Buffer.from(await manifest.arrayBuffer()).equals(image.bytes)).toBe(true);
+  expect(Number(manifest.headers.get('age'))).toBeLessThan(60);
+  for (const { descriptor, bytes } of image.blobs) {
+    const blob = await atGlobex(`blobs/${descriptor.digest}`);
+    expect(Buffer.from(await blob.arrayBuffer()).equals(bytes)).toBe(true);
+  }
+});
+
+test('while acme is away globex gives what it has, and says of nothing else that it is absent', async () => {
+  const [kept, unpulled] = [newImage(), newImage()];
+  await push('kept', kept);
+  await mirrored('kept', kept);
+  for (const { descriptor } of kept.blobs) {
+    await (await atGlobex(`blobs/${descriptor.digest}`)).arrayBuffer();
+  }
+  await push('unpulled', unpulled);
+  await mirrored('unpulled', unpulled);
+  await acme.stop();
+
+  for (const { descriptor, bytes } of kept.blobs) {
+    const blob = await atGlobex(`blobs/${descriptor.digest}`);
+    expect(Buffer.from(await blob.arrayBuffer()).equals(bytes)).toBe(true);
+  }
+  const missing = unpulled.blobs.at(-1)?.descriptor.digest ?? '';
+  const refused = await atGlobex(`blobs/${missing}`);
+  expect(refused.status).toBe(503);
+  expect(refused.headers.get('retry-after')).not.toBeNull();
+
+  await acme.restart();
+  await expect
+    .poll(async () => (await atGlobex(`blobs/${missing}`)).status, { timeout: 20_000, interval: 100 })
+    .toBe(200);
+});
+
+test('a push to globex under acme’s name is refused with a sentence, and a deletion at acme follows', async () => {
+  const image = newImage();
+  await push('doomed', image);
+  await mirrored('doomed', image);
+  const token = await globex.token(globex.operator, 'repository:acme.example/public/app:pull,push');
+  const refused = await fetch(`${globex.url}/v2/acme.example/public/app/manifests/doomed`, {
+    ...{ method: 'PUT', body: image.bytes },
+    headers: { authorization: `Bearer ${token}`, 'content-type': image.descriptor.mediaType },
+  });
+  expect(refused.status).toBe(403);
+  expect(await refused.text()).toContain('acme.example');
+
+  const publisher = await acme.token(acme.publisher, 'repository:public/app:pull,push,delete');
+  const deleted = await fetch(`${acme.url}/v2/public/app/manifests/doomed`, {
+    ...{ method: 'DELETE', headers: { authorization: `Bearer ${publisher}` } },
+  });
+  expect(deleted.status).toBe(202);
+  await expect
+    .poll(async () => (await atGlobex('manifests/doomed')).status, { timeout: 20_000, interval: 50 })
+    .toBe(404);
+});
