@@ -16,8 +16,12 @@ import type { GatewayDeps } from './deps.ts';
 
 type FederationDeps = Pick<GatewayDeps, 'config' | 'database' | 'ledgers' | 'log' | 'clock' | 'publicUrl'>;
 
-/** Keys of the descriptor that the gateway has opened already; `sealing` is the private scalar, 32 bytes. */
-type OpenedKeys = { readonly receiptKey: KeyObject; readonly sealing: Uint8Array };
+/** Keys of the descriptor that the gateway has opened already: verifier keys of the logs; `sealing` is the private scalar, 32 bytes. */
+type OpenedKeys = {
+  readonly receiptKey: KeyObject;
+  readonly sealing: Uint8Array;
+  readonly logs: { readonly public: string; readonly private: string };
+};
 
 /** What the organisation is among others. */
 export type Federation = { readonly descriptor: OwnDescriptor; readonly peers: Peers };
@@ -32,7 +36,7 @@ export async function openFederation(deps: FederationDeps, opened: OpenedKeys): 
   const { organisation, keysDirectory, insecure } = config;
   const descriptor = createOwnDescriptor({
     ...{ database, organisation, keysDirectory, clock, randomBytes },
-    ...{ ledger: ledgers.public, now: await describeNow(deps, opened) },
+    ...{ ledgers, now: await describeNow(deps, opened) },
   });
   try {
     await descriptor.renew();
@@ -48,8 +52,8 @@ export async function openFederation(deps: FederationDeps, opened: OpenedKeys): 
 }
 
 async function describeNow(
-  { config, ledgers, publicUrl }: FederationDeps,
-  { receiptKey, sealing }: OpenedKeys,
+  { config, publicUrl }: FederationDeps,
+  { receiptKey, sealing, logs }: OpenedKeys,
 ): Promise<OwnDescriptorDeps['now']> {
   const { organisation, keysDirectory } = config;
   const cosigner = async (role: 'witness' | 'mirror'): Promise<string> => {
@@ -59,7 +63,7 @@ async function describeNow(
   const { publicKey: nats } = await openNatsKey(keysDirectory);
   return {
     keys: {
-      logs: { public: ledgers.public.verifierKey, private: ledgers.private.verifierKey },
+      logs,
       witness: await cosigner('witness'),
       mirror: await cosigner('mirror'),
       message: Buffer.from(publicX(await openKey(keysDirectory, 'message')), 'base64url').toString('base64'),

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { hasInception, openKey, openSealingKey } from '@dockchains/keys';
+import { findFormerLogKey, hasInception, openKey, openSealingKey } from '@dockchains/keys';
 import {
   gatherLedgers,
   type LedgerDeps,
@@ -13,6 +13,7 @@ import {
 import {
   createNoteSigner,
   encodePolicy,
+  encodeVerifierKey,
   NO_QUORUM,
   type NoteSigner,
   parseOrigin,
@@ -38,7 +39,13 @@ export type CommonDeps = Omit<
 export type CommitListener = NonNullable<LedgerDeps['onStep']>;
 
 /** The signing keys of the ledgers' logs, and the key that private records are sealed under, 32 bytes. */
-export type LedgerKeys = Readonly<Record<LedgerName, NoteSigner>> & { readonly sealing: Uint8Array };
+export type LedgerKeys = Readonly<Record<LedgerName, NoteSigner>> & {
+  readonly sealing: Uint8Array;
+  /** The newest verifier key of each log. A signer's own is the former one while that signs as well: it verifies all notes. */
+  readonly newest: Readonly<Record<LedgerName, string>>;
+};
+
+type LogSigners = { readonly signer: NoteSigner; readonly newest: string };
 
 /**
  * Opens the ledgers' keys, made where a log has never begun, and writes the policy by which those who have the keys folder
@@ -50,16 +57,24 @@ export async function openLedgerKeys({
   keysDirectory,
   publicUrl,
 }: Pick<CommonDeps, 'organisation' | 'keysDirectory' | 'publicUrl'>): Promise<LedgerKeys> {
-  const open = async (name: LedgerName): Promise<NoteSigner> => {
+  const open = async (name: LedgerName): Promise<LogSigners> => {
     const origin = parseOrigin(`${organisation}/ledger/${name}`);
     const mayCreate = !(await hasInception(keysDirectory, origin));
     const privateKey = await openKey(keysDirectory, `log-${name}`, { mayCreate });
-    return createNoteSigner({ name: origin, privateKey });
+    const signer = createNoteSigner({ name: origin, privateKey });
+    const newest = encodeVerifierKey(signer.verifierKey);
+    const formerKey = await findFormerLogKey(keysDirectory, `log-${name}`);
+    if (formerKey === undefined) return { signer, newest };
+    const former = createNoteSigner({ name: origin, privateKey: formerKey });
+    const sign = (text: string): string => former.sign(text) + signer.sign(text);
+    return { signer: { ...former, sign }, newest };
   };
+  const logs = { public: await open('public'), private: await open('private') };
   const isSealed = await hasInception(keysDirectory, parseOrigin(`${organisation}/ledger/private`));
   const keys = {
-    public: await open('public'),
-    private: await open('private'),
+    public: logs.public.signer,
+    private: logs.private.signer,
+    newest: { public: logs.public.newest, private: logs.private.newest },
     sealing: await openSealingKey(keysDirectory, { mayCreate: !isSealed }),
   };
   const policy = { logs: logsOf(keys, publicUrl), witnesses: [], groups: [], quorum: NO_QUORUM };

@@ -1,8 +1,26 @@
-import { readConfig } from './config.ts';
+import { ROTATED_ROLES, rotateKey } from '@dockchains/keys';
+
+import { type Config, readConfig } from './config.ts';
 import { seed } from './seed.ts';
 import { serve } from './serve.ts';
 
-const COMMANDS = { serve, seed };
+const COMMANDS: Readonly<Record<string, (config: Config, argument: string | undefined) => Promise<void>>> = {
+  serve: (config) => serve(config),
+  seed,
+  'rotate-key': async ({ keysDirectory }, role) => {
+    const found = ROTATED_ROLES.find((one) => one === role);
+    if (found === undefined) throw usage();
+    await rotateKey(keysDirectory, found);
+  },
+};
+
+const usage = (): Error =>
+  Object.assign(
+    new Error(
+      `Use: node apps/gateway/main.mjs [serve | seed < seed.json | rotate-key ${ROTATED_ROLES.join('|')}]`,
+    ),
+    { code: 'USAGE' },
+  );
 
 const explain = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error);
@@ -27,11 +45,10 @@ export async function run(args: readonly string[]): Promise<void> {
   }
 }
 
-async function runCommand([command = 'serve', ...rest]: readonly string[]): Promise<void> {
-  if (!Object.hasOwn(COMMANDS, command) || rest.length > 0) {
-    throw Object.assign(new Error('Use: node apps/gateway/main.mjs [serve | seed < seed.json]'), {
-      code: 'USAGE',
-    });
+async function runCommand([name = 'serve', argument, ...rest]: readonly string[]): Promise<void> {
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined || rest.length > 0 || (argument !== undefined && name !== 'rotate-key')) {
+    throw usage();
   }
-  await COMMANDS[command as keyof typeof COMMANDS](await readConfig(process.env));
+  await command(await readConfig(process.env), argument);
 }

@@ -86,7 +86,7 @@ export async function openServices(
     const own = [ledgers.public.source(organisation), openedSource(ledgers.private, organisation)];
     const federation = await openFederation(
       { config, database, ledgers, log, clock, publicUrl },
-      { receiptKey, sealing: keys.sealing },
+      { receiptKey, sealing: keys.sealing, logs: keys.newest },
     );
     const { peers } = federation;
     const { witness, close: closeWitnessing } = await witnessing.start({ ledgers, peers });

@@ -157,6 +157,17 @@ function createSeededDatabase(): Promise<TestDatabase> {
   return copyTemplate(inject('postgresUrl'), { name: 'seeded', fill });
 }
 
+/** Runs another command of the gateway's program, on the folder and database of one that is stopped. */
+export async function runGateway(
+  { organisation, databaseUrl, dataDir }: Pick<TestGateway, 'organisation' | 'databaseUrl' | 'dataDir'>,
+  ...command: readonly string[]
+): Promise<void> {
+  const env = { ...environmentOf(databaseUrl, dataDir), DOCKCHAINS_ORGANISATION: organisation };
+  const child = spawn(process.execPath, [MAIN, ...command], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const [printed] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  if (child.exitCode !== 0) throw new Error(`The gateway's command failed: ${printed}`);
+}
+
 function withoutOwn(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('DOCKCHAINS_')));
 }

@@ -23,7 +23,7 @@ export type { BuiltLog, LogOptions } from './logs.ts';
 export { sealExample } from './sealed.ts';
 export type { SealedExample } from './sealed.ts';
 export { makePeers } from './peering.ts';
-export { startGateway } from './gateway.ts';
+export { runGateway, startGateway } from './gateway.ts';
 export type { GatewayOptions, TestAccount, TestGateway } from './gateway.ts';
 export { balanceConnections, balanceRequests } from './balancer.ts';
 export type { Balancer } from './balancer.ts';

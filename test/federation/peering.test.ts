@@ -1,10 +1,10 @@
-import { rm } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { getOrganisation } from '@dockchains/client';
 import { parseRecord } from '@dockchains/records';
-import { startGateway, type TestGateway } from '@dockchains/testing';
-import { parseBundle } from '@dockchains/tlog';
+import { runGateway, startGateway, type TestGateway } from '@dockchains/testing';
+import { openCheckpoint, parseBundle, parseVerifierKey } from '@dockchains/tlog';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { createWorkplace, type Workplace } from '../../apps/cli/test-io.ts';
@@ -76,9 +76,7 @@ test('only operators add and remove', async () => {
 
 test('a key that is replaced is certified by the next descriptor, recorded, and followed by the peers', async () => {
   const before = (await getOrganisation(fetch, globex.url)).descriptor;
-  await globex.stop();
-  await rm(join(globex.dataDir, 'keys/witness.pem'));
-  await globex.restart();
+  await rotate(globex, 'witness');
 
   const after = (await getOrganisation(fetch, globex.url)).descriptor;
   expect(after).toMatchObject({ number: before.number + 1, certificate: before.certificate });
@@ -100,6 +98,42 @@ test('a key that is replaced is certified by the next descriptor, recorded, and 
   expect(again).toMatchObject({ json: { descriptorNumber: after.number, state: 'MUTUAL' } });
 });
 
+test("a log's key is replaced without a gap: its notes bear both, until the former is put away", async () => {
+  const before = await getOrganisation(fetch, globex.url);
+  for (const role of ['log-public', 'log-private']) await rotate(globex, role);
+  const after = await getOrganisation(fetch, globex.url);
+  expect(after.descriptor.formerKeys).toMatchObject([
+    { role: 'log-private', key: before.descriptor.keys.logs.private, state: 'replaced' },
+    { role: 'log-public', key: before.descriptor.keys.logs.public, state: 'replaced' },
+    { role: 'witness' },
+  ]);
+  const signersOf = async (name: 'public' | 'private') => {
+    const note = await (await fetch(`${globex.url}/log/${name}/checkpoint`)).text();
+    return [before, after].filter(({ descriptor }) => {
+      try {
+        return openCheckpoint(note, parseVerifierKey(descriptor.keys.logs[name])).checkpoint.size > 0n;
+      } catch {
+        return false;
+      }
+    }).length;
+  };
+  for (const name of ['public', 'private'] as const) {
+    await expect.poll(() => signersOf(name), { timeout: 10_000, interval: 100 }).toBe(2);
+  }
+  // Who pinned the former keys, and the certificate, goes on.
+  await signIn(globex, globex.operator);
+
+  await globex.stop();
+  for (const role of ['log-public', 'log-private']) {
+    await rename(join(globex.dataDir, `keys/${role}.former.pem`), join(globex.dataDir, `${role}.old`));
+  }
+  await globex.restart();
+  expect((await getOrganisation(fetch, globex.url)).descriptor).toEqual(after.descriptor);
+  expect(await peer(acme, 'add', globex.url, '-f', after.fingerprint)).toMatchObject({
+    json: { descriptorNumber: after.descriptor.number },
+  });
+});
+
 test('a peer leaves, is remembered, and may come back', async () => {
   expect(await peer(acme, 'remove', 'globex.example')).toMatchObject({
     exitCode: 0,
@@ -113,6 +147,13 @@ test('a peer leaves, is remembered, and may come back', async () => {
   const back = await peer(acme, 'add', globex.url, '-f', await fingerprintOf(globex));
   expect(back).toMatchObject({ json: { organisation: 'globex.example', state: 'MUTUAL' } });
 });
+
+/** Stops a gateway, replaces a key as its operator does, and starts it again. */
+async function rotate(gateway: TestGateway, role: string): Promise<void> {
+  await gateway.stop();
+  await runGateway(gateway, 'rotate-key', role);
+  await gateway.restart();
+}
 
 async function readRecords({ url }: TestGateway, count: number): Promise<readonly unknown[]> {
   const response = await fetch(`${url}/log/public/tile/entries/000.p/${count}`);

@@ -72,7 +72,7 @@ export function encodeCheckpoint({ origin, size, root, extensions = [] }: Checkp
 export function signCheckpoint(checkpoint: Checkpoint, signer: NoteSigner): string {
   requireOrigin(checkpoint.origin, signer.name);
   const text = encodeCheckpoint(checkpoint);
-  return encodeNote(text, [signer.sign(text)]);
+  return encodeNote(text, signer.sign(text).split(/(?<=\n)/));
 }
 
 /**

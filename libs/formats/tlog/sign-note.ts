@@ -3,7 +3,10 @@ import { type KeyObject, sign } from 'node:crypto';
 import { createVerifierKey, ED25519_TYPE, publicKeyOf, type VerifierKey } from './keys.ts';
 import { encodeSignatureLine } from './note.ts';
 
-/** Signs notes under a name: `sign` gives the signature line, with its newline, over a note's text. */
+/**
+ * Signs notes under a name: `sign` gives the signature line, with its newline, over a note's text; while a key is being replaced a
+ * line by each, of which one is by `verifierKey`.
+ */
 export type NoteSigner = { name: string; verifierKey: VerifierKey; sign: (text: string) => string };
 
 /**

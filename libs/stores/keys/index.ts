@@ -2,4 +2,5 @@ export { findKeptDescriptor, keepDescriptor, openCertificateFile } from './certi
 export { hasInception, KeyError, openKey, writeInception } from './key-files.ts';
 export type { KeyErrorCode, KeyRole } from './key-files.ts';
 export { type NatsAuthoritySeeds, type NatsKey, openNatsAuthority, openNatsKey } from './nats-key.ts';
+export { findFormerLogKey, ROTATED_ROLES, rotateKey } from './rotate-key.ts';
 export { openSealingKey } from './sealing-key.ts';

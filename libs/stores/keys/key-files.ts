@@ -32,7 +32,7 @@ export async function openKey(
   { mayCreate = true }: { mayCreate?: boolean } = {},
 ): Promise<KeyObject> {
   const path = join(directory, `${role}.pem`);
-  const existing = await readKey(path);
+  const existing = await findKey(path);
   if (existing !== undefined) return existing;
   if (!mayCreate) {
     throw new KeyError(
@@ -48,7 +48,7 @@ export async function openKey(
     privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   );
   // Another gateway may have been first: what lies in the folder counts.
-  return (await readKey(path)) ?? privateKey;
+  return (await findKey(path)) ?? privateKey;
 }
 
 /** Whether the log of this origin has ever been begun with these keys. */
@@ -83,7 +83,8 @@ export async function readSecretFile(path: string): Promise<string | undefined> 
   }
 }
 
-const readKey = async (path: string): Promise<KeyObject | undefined> => {
+/** Reads the Ed25519 private key of a file; undefined if there is none. @throws KeyError BAD_KEY, BAD_MODE */
+export async function findKey(path: string): Promise<KeyObject | undefined> {
   try {
     const text = await readSecretFile(path);
     if (text === undefined) return undefined;
@@ -100,7 +101,7 @@ const readKey = async (path: string): Promise<KeyObject | undefined> => {
       },
     );
   }
-};
+}
 
 const isNotFound = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'ENOENT';
@@ -122,6 +123,11 @@ export async function createDurably(directory: string, name: string, text: strin
   } finally {
     await unlink(temporary);
   }
+  await syncFolder(directory);
+}
+
+/** Puts the names in a folder on disk. */
+export async function syncFolder(directory: string): Promise<void> {
   const folder = await open(directory, 'r');
   try {
     await folder.sync();

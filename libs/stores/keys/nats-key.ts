@@ -49,8 +49,8 @@ const openNamed = async (directory: string, name: string, kind: Kind): Promise<N
   return parse(path, kind, (await readSecretFile(path)) ?? made);
 };
 
-// The library is loaded for this alone: a start that finds the files does without it.
-async function createKey(kind: Kind): Promise<string> {
+/** A new nkey as its file has it. The library is loaded for this alone: a start that finds the files does without it. */
+export async function createKey(kind: Kind): Promise<string> {
   const { createAccount, createOperator, createUser } = await import('@nats-io/nkeys');
   const pair = { U: createUser, O: createOperator, A: createAccount }[kind]();
   return `${new TextDecoder().decode(pair.getSeed())}\n${pair.getPublicKey()}\n`;

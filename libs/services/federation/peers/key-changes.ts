@@ -53,12 +53,12 @@ type Change = {
 };
 
 /**
- * Writes a descriptor, and the records of what it changes in the public ledger, in one transaction. The first descriptor is not
+ * Writes a descriptor, and the records of what it changes, in one transaction. The first descriptor is not
  * recorded: what it names is what the ledger begins with. False if its number was taken.
  * @throws LedgerError FROZEN, BUSY
  */
 export async function recordKeyChanges(
-  { database, ledger, clock, randomBytes }: OwnDescriptorDeps,
+  { database, ledgers, clock, randomBytes }: OwnDescriptorDeps,
   { known, envelope, insert }: Change,
 ): Promise<boolean> {
   const { descriptor, hash } = readKnownDescriptor(envelope, '');
@@ -68,18 +68,23 @@ export async function recordKeyChanges(
     ...{ ...facts, role, key, recordId: parseRecordId(randomBytes(RECORD_ID_BYTES).toString('hex')) },
   });
   const before = known === undefined ? undefined : keysByRole(known.keys);
-  const records = [...keysByRole(descriptor.keys)].flatMap(([role, key]): LedgerRecord[] => {
+  const recordsOf = ([role, key]: readonly [CertifiedRole, string]): LedgerRecord[] => {
     const old = before?.get(role);
     if (old === undefined || old === key) return [];
     return [
       { kind: 'key-added', ...recordOf(role, key) },
       { kind: 'key-revoked', ...recordOf(role, old), state: 'replaced' },
     ];
-  });
-  const prepared = await ledger.prepare(undefined, records);
+  };
+  const keys = [...keysByRole(descriptor.keys)];
+  const records = keys.flatMap(recordsOf);
+  const ofPrivate = keys.filter(([role]) => role === 'log-private').flatMap(recordsOf);
+  const prepared = await ledgers.public.prepare(undefined, records);
+  const preparedPrivate = await ledgers.private.prepare(undefined, ofPrivate);
   return database.transaction(async (transaction) => {
     if ((await insert(transaction)).length === 0) return false;
-    if (prepared.length > 0) await ledger.append(transaction, prepared);
+    if (prepared.length > 0) await ledgers.public.append(transaction, prepared);
+    if (preparedPrivate.length > 0) await ledgers.private.append(transaction, preparedPrivate);
     return true;
   });
 }

@@ -11,7 +11,7 @@ import {
   signDescriptor,
 } from '@dockchains/identity';
 import { findKeptDescriptor, keepDescriptor, openCertificateFile } from '@dockchains/keys';
-import type { Ledger } from '@dockchains/ledger';
+import type { Ledgers } from '@dockchains/ledger';
 
 import { formerKeysBehind, recordKeyChanges } from './key-changes.ts';
 
@@ -44,8 +44,8 @@ export type OwnDescriptorDeps = {
   readonly keysDirectory: string;
   /** The keys that act and the addresses that answer now. */
   readonly now: Pick<Descriptor, 'keys' | 'endpoints'>;
-  /** The public ledger, where changes of keys are recorded. */
-  readonly ledger: Ledger;
+  /** Changes of keys are recorded in the public one; that of a private log's key also in that log, whose head is signed anew with it. */
+  readonly ledgers: Pick<Ledgers, 'public' | 'private'>;
   readonly clock: () => Date;
   readonly randomBytes: (length: number) => Buffer;
 };
@@ -131,7 +131,7 @@ function saysNow({ keys, endpoints }: Descriptor, now: OwnDescriptorDeps['now'])
 
 /** Signs and stores the descriptor behind `known`, unless another gateway was first. */
 async function appendNext(deps: OwnDescriptorDeps, known: KnownDescriptor | undefined): Promise<void> {
-  const { organisation, keysDirectory, now, ledger, clock } = deps;
+  const { organisation, keysDirectory, now, ledgers, clock } = deps;
   const certificate = await openCertificateKey(
     await openCertificateFile(keysDirectory, {
       mayCreate: known === undefined,
@@ -152,7 +152,8 @@ async function appendNext(deps: OwnDescriptorDeps, known: KnownDescriptor | unde
     transaction.query<Row>(INSERT, [descriptor.number, envelope]);
   const inserted = await recordKeyChanges(deps, { known: known?.descriptor, envelope, insert });
   if (!inserted) return;
-  ledger.wake();
+  ledgers.public.wake();
+  ledgers.private.wake();
   // Behind the commit and before anybody else sees it: `get` has not returned yet.
   await keepDescriptor(keysDirectory, envelope);
 }
