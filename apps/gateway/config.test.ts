@@ -34,6 +34,7 @@ test('reads what is set and fills in what is not', async () => {
       databaseUrl: GOOD.DOCKCHAINS_DATABASE_URL,
       blobs: '/srv/blobs',
       keysDirectory: '/srv/keys',
+      natsUrl: undefined,
       insecure: false,
       trustedProxies: ['10.0.0.0/8', '::1'],
       checkpointIntervalMs: 200,
@@ -94,6 +95,21 @@ test('takes a secret from the file that _FILE names, but not from both', async (
   const fromFile = { ...GOOD, DOCKCHAINS_DATABASE_URL: undefined, DOCKCHAINS_DATABASE_URL_FILE: path };
   expect((await readConfig(fromFile)).databaseUrl).toBe(GOOD.DOCKCHAINS_DATABASE_URL);
   expect(await problemsOf({ ...GOOD, DOCKCHAINS_DATABASE_URL_FILE: path })).toHaveLength(1);
+});
+
+test.each([
+  { url: 'nats://127.0.0.1:4222', insecure: undefined, accepted: true },
+  { url: 'nats://nats.acme.example:4222', insecure: undefined, accepted: false },
+  { url: 'tls://nats.acme.example:4222', insecure: undefined, accepted: true },
+  { url: 'nats://nats.acme.example:4222', insecure: '1', accepted: true },
+  { url: 'http://127.0.0.1:4222', insecure: '1', accepted: false },
+])('with NATS at $url, insecure $insecure: accepted $accepted', async ({ url, insecure, accepted }) => {
+  const environment = { ...GOOD, DOCKCHAINS_NATS_URL: url, DOCKCHAINS_INSECURE: insecure };
+  const outcome = await readConfig(environment).then(
+    ({ natsUrl }) => natsUrl,
+    () => undefined,
+  );
+  expect(outcome).toBe(accepted ? url : undefined);
 });
 
 test.each([

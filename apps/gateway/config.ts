@@ -35,6 +35,8 @@ export interface Config {
   /** Where clients reach the gateway, without a slash at the end; undefined: where it listens. */
   readonly publicUrl: string | undefined;
   readonly databaseUrl: string;
+  /** The organisation's own NATS server, if it has one. */
+  readonly natsUrl: string | undefined;
   /** Folder of blobs and tiles. */
   readonly blobs: string;
   readonly keysDirectory: string;
@@ -113,6 +115,13 @@ const schema = z.object({
   LISTEN: listenSchema.default({ host: '127.0.0.1', port: 5000 }),
   PUBLIC_URL: urlSchema.optional(),
   DATABASE_URL: databaseSchema,
+  NATS_URL: z
+    .string()
+    .refine(
+      (text) => /^(?:nats|tls):$/.test(URL.parse(text)?.protocol ?? ''),
+      'must be a nats:// or tls:// URL, such as nats://127.0.0.1:4222',
+    )
+    .optional(),
   BLOBS: z.string().min(1, 'must be the path of a folder'),
   KEYS_DIR: z.string().min(1, 'must be the path of a folder'),
   TRUSTED_PROXIES: z
@@ -224,8 +233,14 @@ async function gather(
 }
 
 /** Passwords and tokens would travel in the clear (design: not on loopback and no TLS, refuse). */
-function findExposure({ LISTEN, PUBLIC_URL, INSECURE }: Values): string[] {
-  if (INSECURE === '1' || PUBLIC_URL?.startsWith('https:') === true) return [];
+function findExposure({ LISTEN, PUBLIC_URL, NATS_URL, INSECURE }: Values): string[] {
+  if (INSECURE === '1') return [];
+  if (NATS_URL?.startsWith('nats:') === true && !LOOPBACK.test(new URL(NATS_URL).hostname)) {
+    return [
+      `${PREFIX}NATS_URL is not on loopback and has no TLS: use a tls:// URL, or set ${PREFIX}INSECURE=1 on a network that you trust.`,
+    ];
+  }
+  if (PUBLIC_URL?.startsWith('https:') === true) return [];
   const url = PUBLIC_URL === undefined ? undefined : new URL(PUBLIC_URL);
   if (LOOPBACK.test(LISTEN.host) && (url === undefined || LOOPBACK.test(url.hostname))) return [];
   return [
@@ -239,6 +254,7 @@ function toConfig(values: Values): Omit<Config, 'tracing'> {
     listen: values.LISTEN,
     publicUrl: values.PUBLIC_URL,
     databaseUrl: values.DATABASE_URL,
+    natsUrl: values.NATS_URL,
     blobs: values.BLOBS,
     keysDirectory: values.KEYS_DIR,
     insecure: values.INSECURE === '1',

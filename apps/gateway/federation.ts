@@ -77,7 +77,7 @@ async function describeNow(
       witness: `${publicUrl}/witness`,
       mirror: `${publicUrl}/mirror`,
       graphql: `${publicUrl}/graphql`,
-      nats: null,
+      nats: config.natsUrl ?? null,
     },
   };
 }

@@ -18,6 +18,7 @@ import { registerHealth } from './routes/health.ts';
 import { registerLog } from './routes/log.ts';
 import { registerMetrics } from './routes/metrics.ts';
 import { registerMirror } from './routes/mirror.ts';
+import { registerNatsCredentials } from './routes/nats-credentials.ts';
 import { registerOrganisation } from './routes/organisation.ts';
 import { registerPeers } from './routes/peers.ts';
 import { registerToken } from './routes/token.ts';
@@ -72,6 +73,7 @@ export async function openServer(listener: Server, deps: GatewayDeps): Promise<F
   registerMetrics(server, deps);
   registerOrganisation(server, deps);
   registerPeers(server, deps);
+  registerNatsCredentials(server, deps);
   registerLog(server, deps);
   registerMirror(server, deps);
   registerEquivocations(server, deps);

@@ -4,9 +4,9 @@ import { createAccess } from '@dockchains/access';
 import { openFileBlobStore, openFileTileStore } from '@dockchains/blobs';
 import { openCatalog, openedSource } from '@dockchains/catalog';
 import { migrate, openDatabase } from '@dockchains/database';
-import { openMirroring } from '@dockchains/federation';
+import { type Messages, openMirroring } from '@dockchains/federation';
 import { openKey } from '@dockchains/keys';
-import type { LedgerDeps } from '@dockchains/ledger';
+import type { LedgerDeps, LedgerName, Publication } from '@dockchains/ledger';
 import { createRegistry, openReplay } from '@dockchains/registry';
 import type { FastifyBaseLogger } from 'fastify';
 
@@ -15,6 +15,7 @@ import type { GatewayDeps } from './deps.ts';
 import { openFederation } from './federation.ts';
 import { openLedgers, openLedgerKeys } from './ledgers.ts';
 import { observeCommits } from './commit-observers.ts';
+import { deliverCosigned, openGatewayMessages } from './messages.ts';
 import { countUploads, openMetrics } from './metrics.ts';
 import { openReplicas } from './replicas.ts';
 import { traceBlobs, traceDatabase } from './tracing/stores.ts';
@@ -59,6 +60,8 @@ export async function openServices(
   const blobs = tracing === undefined ? counted : traceBlobs(counted, tracing);
   const tiles = await openFileTileStore(config.blobs);
   const database = tracing === undefined ? opened : traceDatabase(opened, tracing);
+  // Ledgers begin to sign before there is anything to send with.
+  let messages: Messages | undefined;
   try {
     const access = createAccess({
       ...{ database, tokenKey, organisation, clock, publicUrl, limits: config.rateLimits },
@@ -67,13 +70,28 @@ export async function openServices(
       { config, database, log, clock, publicUrl, metrics: metrics.witnesses },
       keys,
     );
-    const { publicationOf } = witnessing;
+    const publicationOf = (name: LedgerName): Publication => {
+      const publication = witnessing.publicationOf(name);
+      return {
+        ...publication,
+        announce() {
+          publication.announce();
+          messages?.wake();
+        },
+      };
+    };
     const common = { database, tiles, keysDirectory, clock, checkpointIntervalMs, log };
     const ledgers = await openLedgers(
       {
         ...{ ...common, organisation, publicUrl, publicationOf },
         replayOf: (name) => openReplay(blobs, name),
-        onStepOf: observeCommits({ onStep, metrics, tracing }),
+        onStepOf: observeCommits({
+          ...{ metrics, tracing },
+          onStep: (step, batch) => {
+            if (step === 'published') messages?.wake();
+            return onStep?.(step, batch);
+          },
+        }),
       },
       keys,
     );
@@ -90,18 +108,24 @@ export async function openServices(
     );
     const { peers } = federation;
     const { witness, close: closeWitnessing } = await witnessing.start({ ledgers, peers });
-    const replicas = await openReplicas({ config, database, tiles, ledgers, log, clock, peers });
+    const deliver = deliverCosigned(() => messages);
+    const replicas = await openReplicas({ config, database, tiles, ledgers, log, clock, peers, deliver });
     const sources = () => [...own, ...replicas.replication.sources()];
     const catalog = openCatalog({ database, access, organisation, sources, log });
     const { replication } = replicas;
     const mirroring = openMirroring({
       ...{ database, blobs, registry, peers, replication, organisation, clock, log },
     });
+    const connected = await openGatewayMessages({
+      ...{ config, database, ledgers, log, peers, replicas, witness },
+    });
+    messages = connected;
     return {
       ...{ access, catalog, database, ledgers, registry, config, log, metrics, tracing, clock, publicUrl },
-      ...{ ...federation, replicas, witness, mirroring },
+      ...{ ...federation, replicas, witness, mirroring, messages: connected },
       async close() {
         await catalog.close();
+        await connected.close();
         await mirroring.close();
         await replicas.close();
         await closeWitnessing();

@@ -21,6 +21,7 @@ const OPEN: Readonly<Record<string, string>> = {
   'GET /.well-known/dockchains/organisation/:number': '/.well-known/dockchains/organisation/1.json',
   'GET /.well-known/dockchains/peers.json': '/.well-known/dockchains/peers.json',
   'GET /federation/equivocations/:hash': `/federation/equivocations/${'0'.repeat(64)}`,
+  'GET /federation/nats/:organisation': '/federation/nats/globex.example',
   'GET /graphql': '/graphql',
   'GET /graphql/explorer/:name': '/graphql/explorer/nothing',
 };

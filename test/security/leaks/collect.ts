@@ -29,6 +29,7 @@ const PATHS = [
   '/nothing',
   '/.well-known/dockchains/organisation.json',
   '/.well-known/dockchains/peers.json',
+  '/federation/nats/globex.example',
 ];
 
 /** The sizes that the checkpoints of the public and of the private ledger show to everybody. */

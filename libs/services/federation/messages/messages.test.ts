@@ -2,7 +2,13 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 
 import { type Database, migrate, openDatabase } from '@dockchains/database';
-import { encodeServerAccounts, type NatsAuthority, parseWitnessReply } from '@dockchains/messaging';
+import {
+  type CheckpointMessage,
+  encodeServerAccounts,
+  type LedgerPackage,
+  type NatsAuthority,
+  parseWitnessReply,
+} from '@dockchains/messaging';
 import { buildLog, createTestDatabase, startNats, type TestNats } from '@dockchains/testing';
 import { encodeBundle, parseOrigin } from '@dockchains/tlog';
 import { createAccount, createOperator, createUser, type KeyPair } from '@nats-io/nkeys';
@@ -10,7 +16,6 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import type { Peer, Peers } from '../peers/peers.ts';
 import { encodeCosigned } from '../replication/cosigned.ts';
-import type { Arrival } from '../replication/packages.ts';
 import { peerOf } from '../testing/replicas.ts';
 import { type Messages, openMessages } from './messages.ts';
 
@@ -23,7 +28,7 @@ type Side = {
   readonly peer: Peer;
   readonly peers: Peer[];
   readonly events: EventEmitter;
-  readonly arrived: { origin: string; arrival: Arrival }[];
+  readonly arrived: (LedgerPackage | CheckpointMessage)[];
   readonly accounts: string[];
   readonly nats: TestNats;
   readonly database: Database;
@@ -67,7 +72,13 @@ async function openSide(organisation: string): Promise<Side> {
   };
   const active = (): Peer[] => peers.filter(({ state }) => state === 'active');
   const messages = await openMessages({
-    ...{ database, authority, natsUrl: nats.url, ledgers: { public: ledger, all: [ledger] } },
+    ...{
+      database,
+      authority,
+      natsUrl: nats.url,
+      insecure: false,
+      ledgers: { public: ledger, all: [ledger] },
+    },
     signer: { organisation, key: messageKey.privateKey },
     user: { seed: seedOf(user), publicKey: user.getPublicKey() },
     peers: {
@@ -81,9 +92,15 @@ async function openSide(organisation: string): Promise<Side> {
       },
     } satisfies Pick<Peers, 'list' | 'all' | 'find' | 'refresh' | 'onChange'>,
     writeAccounts: (text) => Promise.resolve(void accounts.push(text)),
-    arrive: (from, arrival) => {
-      arrived.push({ origin: from, arrival });
-      events.emit('arrived');
+    sink: {
+      applyPackage: (_, sent) => {
+        arrived.push(sent);
+        events.emit('arrived');
+      },
+      applyCheckpoint: (_, sent) => {
+        arrived.push(sent);
+        events.emit('arrived');
+      },
     },
     addCheckpoint: (body) =>
       Promise.resolve({ status: 409, contentType: 'text/x.tlog.size', body: Buffer.concat([body, body]) }),
@@ -153,9 +170,11 @@ async function untilArrived(side: Side, count: number): Promise<void> {
 
 test('entries and checkpoints arrive at a peer, and it is asked and answers', async () => {
   await makePeers();
-  expect(globex.arrived.map(({ origin, arrival }) => [origin, arrival.size, arrival.entries])).toEqual([
-    ['acme.example/ledger/public', 3n, entries],
-    ['acme.example/ledger/public', 3n, undefined],
+  const origin = parseOrigin('acme.example/ledger/public');
+  const note = expect.stringContaining(`${origin}\n3\n`) as string;
+  expect(globex.arrived).toEqual([
+    { origin, start: 0n, end: 3n, note, bundle: Buffer.from(encodeBundle(entries)) },
+    { origin, note },
   ]);
 
   const reply = parseWitnessReply(await globex.messages.ask('acme.example', 'witness', Buffer.from('body')));
@@ -165,7 +184,7 @@ test('entries and checkpoints arrive at a peer, and it is asked and answers', as
 
   const cosigned = once(acme.events, 'cosigned');
   const line = `— globex.example/mirror ${Buffer.alloc(76).toString('base64')}\n`;
-  const lines = { origin: parseOrigin('acme.example/ledger/public'), size: 3n, lines: [line] };
+  const lines = { origin, size: 3n, lines: [line] };
   await globex.messages.ask('acme.example', 'cosigned', Buffer.from(encodeCosigned(lines)));
   expect(await cosigned).toEqual([3n, [line]]);
 });

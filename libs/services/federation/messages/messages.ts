@@ -32,7 +32,7 @@ import {
   listDeadLetters,
 } from './dead-letters.ts';
 import { keepOpen, type KeptConnection } from './keep-open.ts';
-import { findMessageKeys, receiveMessage, type TakeArrival } from './receive.ts';
+import { findMessageKeys, receiveMessage, type MessageSink } from './receive.ts';
 import { type SenderDeps, sendNews } from './sender.ts';
 
 /** What messages take, and whom they are handed to. */
@@ -48,10 +48,14 @@ export type MessagesDeps = {
   readonly authority: NatsAuthority;
   /** Of our own server; undefined where there is none. */
   readonly natsUrl: string | undefined;
+  /** Whether servers that are not on this machine may be connected to without TLS. */
+  readonly insecure: boolean;
   /** Puts the accounts where our server includes them from when it starts. */
   readonly writeAccounts: (configuration: string) => Promise<void>;
-  readonly arrive: TakeArrival;
-  readonly addCheckpoint: (body: Uint8Array) => Promise<WitnessReply>;
+  /** Takes what peers send of their logs; without it their streams are not followed. */
+  readonly sink?: MessageSink | undefined;
+  /** Our witness; without it peers ask it over HTTP alone. */
+  readonly addCheckpoint?: ((body: Uint8Array) => Promise<WitnessReply>) | undefined;
   readonly log: { warn(fields: object, event: string): void; debug(fields: object, event: string): void };
   readonly fetch?: Fetch;
 };
@@ -81,7 +85,7 @@ const MAX_CREDENTIAL_BYTES = 8 * 1024;
 
 /** Connects to our own server and to those of the peers, and keeps to that. Nothing that peers send is believed here. */
 export async function openMessages(deps: MessagesDeps): Promise<Messages> {
-  const { database, peers, signer, log } = deps;
+  const { database, peers, signer, sink, log } = deps;
   const { organisation } = signer;
   const followed = new Map<string, Followed>();
   const home = deps.natsUrl === undefined ? undefined : await openHome(deps, deps.natsUrl);
@@ -95,8 +99,9 @@ export async function openMessages(deps: MessagesDeps): Promise<Messages> {
       await kept.close();
     }
     for (const peer of active) {
-      if (peer.descriptor.endpoints.nats === null || followed.has(peer.organisation)) continue;
-      followed.set(peer.organisation, { peer, kept: followPeer(deps, peer, peer.descriptor.endpoints.nats) });
+      const url = peer.descriptor.endpoints.nats;
+      if (url === null || !mayConnect(url, deps.insecure) || followed.has(peer.organisation)) continue;
+      followed.set(peer.organisation, { peer, kept: followPeer(deps, peer, url) });
     }
   };
   let following = follow();
@@ -131,8 +136,10 @@ export async function openMessages(deps: MessagesDeps): Promise<Messages> {
       const letter = await findDeadLetter(database, id);
       const peer = letter && (await peers.find(letter.organisation));
       if (letter === undefined) return false;
-      if (peer === undefined) throw new MessagingError('REFUSED', `${letter.organisation} is no peer now.`);
-      await receiveMessage(deps, peer, letter);
+      if (peer === undefined || sink === undefined) {
+        throw new MessagingError('REFUSED', `Messages of ${letter.organisation} are not taken now.`);
+      }
+      await receiveMessage({ peers, sink }, peer, letter);
       return dropDeadLetter(database, id);
     },
     dropDeadLetter: (id) => dropDeadLetter(database, id),
@@ -144,6 +151,11 @@ export async function openMessages(deps: MessagesDeps): Promise<Messages> {
     },
   };
 }
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
+const mayConnect = (url: string, insecure: boolean): boolean =>
+  insecure || url.startsWith('tls:') || LOOPBACK.test(new URL(url).hostname);
 
 type Home = { readonly kept: KeptConnection; send(): void; close(): Promise<void> };
 
@@ -232,9 +244,12 @@ const answerQuestions = (connection: Connection, deps: MessagesDeps): void => {
     if (opened.payloadType === QUESTION_TYPE) return opened.payload;
     throw new MessagingError('BAD_ENVELOPE', 'The message is not a question.');
   };
-  connection.respond(questionSubject(signer.organisation, 'witness'), async (request) =>
-    encodeWitnessReply(await deps.addCheckpoint(await open(request))),
-  );
+  const { addCheckpoint } = deps;
+  if (addCheckpoint !== undefined) {
+    connection.respond(questionSubject(signer.organisation, 'witness'), async (request) =>
+      encodeWitnessReply(await addCheckpoint(await open(request))),
+    );
+  }
   connection.respond(questionSubject(signer.organisation, 'cosigned'), async (request) => {
     const { origin, size, lines } = parseCosigned(await open(request));
     await ledgers.all.find((ledger) => ledger.origin === origin)?.addCosignatures(size, lines);
@@ -244,7 +259,7 @@ const answerQuestions = (connection: Connection, deps: MessagesDeps): void => {
 
 /** A peer's server: our consumer of its stream. */
 const followPeer = (deps: MessagesDeps, peer: Peer, url: string): KeptConnection => {
-  const { database, signer, user, log, fetch = globalThis.fetch } = deps;
+  const { database, peers, signer, user, log, fetch = globalThis.fetch } = deps;
   const { organisation } = signer;
   return keepOpen({
     open: async () => {
@@ -255,9 +270,11 @@ const followPeer = (deps: MessagesDeps, peer: Peer, url: string): KeptConnection
       return openConnection({ url, organisation, seed: user.seed, credential });
     },
     use: (connection) => {
+      const { sink } = deps;
+      if (sink === undefined) return Promise.resolve();
       consume(connection, {
         ...{ peer: peer.organisation, organisation },
-        handle: (delivery) => receiveMessage(deps, peer, delivery),
+        handle: (delivery) => receiveMessage({ peers, sink }, peer, delivery),
         bury: (delivery, error) => {
           const reason = error instanceof Error ? error.message : String(error);
           log.warn({ organisation: peer.organisation }, 'a message was given up on');

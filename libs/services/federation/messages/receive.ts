@@ -1,20 +1,24 @@
 import {
   CHECKPOINT_TYPE,
+  type CheckpointMessage,
   type Delivery,
+  type LedgerPackage,
   MessagingError,
   openEnvelope,
   PACKAGE_TYPE,
   parseCheckpointMessage,
   parsePackage,
 } from '@dockchains/messaging';
-import { parseBundle, parseCheckpoint, parseNote } from '@dockchains/tlog';
+import { parseCheckpoint, parseNote } from '@dockchains/tlog';
 
 import type { Peer, Peers } from '../peers/peers.ts';
-import type { Arrival } from '../replication/packages.ts';
 import { originOf } from '../replication/peer-log.ts';
 
-/** Who takes what a peer sent of its own public log. */
-export type TakeArrival = (origin: string, arrival: Arrival) => void;
+/** Who takes what a peer sent of its own public log; what can't be applied is let go there, and fetched. */
+export type MessageSink = {
+  readonly applyPackage: (organisation: string, sent: LedgerPackage) => void;
+  readonly applyCheckpoint: (organisation: string, sent: CheckpointMessage) => void;
+};
 
 /** The message keys of an active peer, former ones that were replaced among them: what they signed stands. */
 export async function findMessageKeys(
@@ -35,27 +39,28 @@ export async function findMessageKeys(
  * @throws MessagingError for what is not to be believed or read
  */
 export async function receiveMessage(
-  { peers, arrive }: { peers: Pick<Peers, 'find' | 'refresh'>; arrive: TakeArrival },
+  { peers, sink }: { peers: Pick<Peers, 'find' | 'refresh'>; sink: MessageSink },
   peer: Peer,
   delivery: Pick<Delivery, 'headers' | 'payload'>,
 ): Promise<void> {
   const opened = await openFromPeer(peers, peer, delivery);
   if (opened.payloadType === PACKAGE_TYPE) {
-    const { origin, start, end, note, bundle } = parsePackage(opened.payload);
-    requireOwn(peer, origin);
-    const size = sizeOf(note);
-    if (end > size) {
-      throw new MessagingError('BAD_PAYLOAD', `The package ends at ${end}, its note at ${size}.`);
+    const sent = parsePackage(opened.payload);
+    requireOwn(peer, sent.origin);
+    const size = sizeOf(sent.note);
+    if (sent.end > size) {
+      throw new MessagingError('BAD_PAYLOAD', `The package ends at ${sent.end}, its note at ${size}.`);
     }
-    const entries = bundle === undefined ? undefined : parseBundle(bundle, Number(end - start));
-    if (entries !== undefined) arrive(origin, { note, start, entries, size });
+    sink.applyPackage(peer.organisation, sent);
     return;
   }
   if (opened.payloadType !== CHECKPOINT_TYPE) {
     throw new MessagingError('BAD_PAYLOAD', 'The message is of a type that is not known.');
   }
-  const { origin, note } = parseCheckpointMessage(opened.payload);
-  if (origin === originOf(peer)) arrive(origin, { note, size: sizeOf(note) });
+  const sent = parseCheckpointMessage(opened.payload);
+  sizeOf(sent.note);
+  // Of its other logs nothing is replicated.
+  if (sent.origin === originOf(peer)) sink.applyCheckpoint(peer.organisation, sent);
 }
 
 /** A key that is not known may be one of a descriptor that was not fetched yet. */

@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto';
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import {
+  encodeCosigned,
+  type Messages,
+  openMessages,
+  postCosigned,
+  type ReplicationDeps,
+} from '@dockchains/federation';
+import { openKey, openNatsAuthority, openNatsKey } from '@dockchains/keys';
+
+import type { GatewayDeps } from './deps.ts';
+
+/** The file in the keys folder that the organisation's NATS servers include; it holds no secret. */
+const ACCOUNTS_FILE = 'nats-accounts.conf';
+
+/** Opens what goes over NATS; where there is no server, everything goes over HTTP. @throws KeyError */
+export async function openGatewayMessages({
+  config,
+  database,
+  ledgers,
+  log,
+  peers,
+  replicas,
+  witness,
+}: Pick<
+  GatewayDeps,
+  'config' | 'database' | 'ledgers' | 'log' | 'peers' | 'replicas' | 'witness'
+>): Promise<Messages> {
+  const { organisation, keysDirectory, natsUrl, insecure } = config;
+  const letGo = (error: unknown): void => {
+    log.debug({ err: error }, 'a message was let go');
+  };
+  return openMessages({
+    ...{ database, ledgers, log, peers, natsUrl, insecure },
+    signer: { organisation, key: await openKey(keysDirectory, 'message') },
+    user: await openNatsKey(keysDirectory),
+    authority: await openNatsAuthority(keysDirectory),
+    addCheckpoint: async (request) => {
+      const { body, ...answer } = await witness.addCheckpoint(request);
+      return { ...answer, body: Buffer.from(body) };
+    },
+    sink: {
+      applyPackage: (peer, sent) => void replicas.replication.applyPackage(peer, sent).catch(letGo),
+      applyCheckpoint: (peer, sent) => void replicas.replication.applyCheckpoint(peer, sent).catch(letGo),
+    },
+    writeAccounts: async (configuration) => {
+      const path = join(keysDirectory, ACCOUNTS_FILE);
+      const draft = `${path}.${randomUUID()}`; // gateways that start together each have their own
+      await writeFile(draft, configuration, { mode: 0o644 });
+      await rename(draft, path);
+    },
+  });
+}
+
+/** Hands our mirror's cosignatures to a peer over its NATS while that is connected, else over HTTP. */
+export function deliverCosigned(
+  findMessages: () => Messages | undefined,
+): NonNullable<ReplicationDeps['deliver']> {
+  return async (peer, cosigned) => {
+    try {
+      const messages = findMessages();
+      if (messages?.status().peers.includes(peer.organisation) === true) {
+        await messages.ask(peer.organisation, 'cosigned', Buffer.from(encodeCosigned(cosigned)));
+        return;
+      }
+    } catch {
+      // What goes wrong over NATS is tried over HTTP, which says why if it fails too.
+    }
+    await postCosigned(globalThis.fetch, peer, cosigned);
+  };
+}
