@@ -149,12 +149,31 @@ describe('a publisher', () => {
             { origin: 'acme.example/ledger/public', size: '6', publishedSize: '6', queued: 0 },
             { origin: 'acme.example/ledger/private', size: '0', publishedSize: '0', queued: 0 },
           ],
+          peers: [],
+          catalog: { rebuilding: false, ledgers: [{ publishedSize: '6' }, { publishedSize: '0' }] },
         },
       ],
     });
+    expect((await place.run('status')).stdout).toMatch(
+      /^acme\.example +acme\.example\/ledger\/public +[0-9]+ of 6 /m,
+    );
+  });
+
+  test('searches, once the catalog has followed', async () => {
+    expect(await json('search', 'ap')).toMatchObject({ matches: 0 });
+    await expect
+      .poll(() => json('search', 'app', '--organisation', 'acme.example'), { timeout: 20_000 })
+      .toMatchObject({
+        matches: 1,
+        repositories: [{ name: 'public/app', organisation: 'acme.example', visibility: 'public' }],
+      });
+    const { stdout } = await place.run('search', 'public', 'app');
+    expect(stdout).toMatch(/^public\/app +acme\.example +public /m);
+    expect((await place.run('search', 'app', '--limit', '0')).exitCode).toBe(2);
   });
 
   test('may not administer', async () => {
+    expect((await place.run('catalog', 'rebuild')).exitCode).toBe(4);
     expect((await place.run('account', 'list')).exitCode).toBe(4);
     expect((await place.run('repo', 'rule', 'list')).exitCode).toBe(4);
   });
@@ -163,6 +182,11 @@ describe('a publisher', () => {
 describe('an operator', () => {
   beforeAll(async () => {
     await login(gateway.operator);
+  });
+
+  test('builds the catalog anew', async () => {
+    expect(await json('catalog', 'rebuild')).toEqual({ entries: '6', ledgers: 2 });
+    expect(await json('search', 'app')).toMatchObject({ matches: 1 });
   });
 
   test('makes an account that can sign in, and can no longer when it is disabled', async () => {

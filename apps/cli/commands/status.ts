@@ -1,7 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 import { findLedger, getOrganisation, type LedgerHead, verifyCheckpoint } from '@dockchains/client';
 
 import { commandOf, type Register } from '../command.ts';
 import { CliError, type ExitCode, findFailure } from '../errors.ts';
+import {
+  findStanding,
+  type FederationStanding,
+  standingJson,
+  standingTables,
+} from '../federation-standing.ts';
 import { chooseGateway, type Gateway, openGateway } from '../gateway.ts';
 import type { Io } from '../io.ts';
 import { readOrganisations } from '../organisations.ts';
@@ -13,29 +21,41 @@ type LedgerStanding = Judgement & { readonly origin: string; readonly head: Ledg
 
 type Judgement = { readonly state: string; readonly exitCode: ExitCode };
 
+type Options = { readonly policy?: string; readonly watch?: boolean };
+
+const WATCH_MS = 2_000;
+const CLEAR_SCREEN = '\u{1b}[H\u{1b}[2J';
+
 /** One organisation: its ledgers, or why nothing is known of them. */
 type Status = {
   readonly gateway: Gateway;
   readonly name: string;
   readonly ledgers: readonly LedgerStanding[];
+  readonly standing?: FederationStanding;
   readonly failure?: Judgement;
 };
 
-/** `dockchains status`: which gateways answer, and how far their ledgers are. */
+/** `dockchains status`: which gateways answer, how far their ledgers and catalogs are, and who their peers are. */
 export const registerStatus: Register = (parent, { io, print }) => {
   parent.addCommand(
     commandOf('status [registry]', {
       summary:
         'show which gateways answer, how far their ledgers are, and whether the policy vouches for their heads',
       examples: `dockchains status
-dockchains status acme.example --json`,
+dockchains status acme.example --json
+dockchains status --watch`,
     })
+      .option('--watch', 'show it anew every two seconds, until interrupted')
       .option('--policy <file>', 'C2SP tlog-policy to check the heads with')
-      .action(
-        print((registry: string | undefined, { policy }: { policy?: string }) =>
-          showStatus(io, registry, policy),
-        ),
-      ),
+      .action(async (registry: string | undefined, { policy, watch = false }: Options): Promise<void> => {
+        const show = print(() => showStatus(io, registry, policy));
+        await show();
+        while (watch) {
+          await delay(WATCH_MS);
+          if (io.stdout.isTTY === true) io.stdout.write(CLEAR_SCREEN);
+          await show();
+        }
+      }),
   );
 };
 
@@ -47,11 +67,15 @@ async function showStatus(
   const gateways = await chooseGateways(io, registry);
   const trust = await findTrust(io, policyFile);
   const statuses = await Promise.all(gateways.map((gateway) => statusOf(io, gateway, trust)));
+  const ledgers = tableOf(
+    ['ORGANISATION', 'REGISTRY', 'LEDGER', 'PUBLISHED', 'QUEUED', 'STATE'],
+    statuses.flatMap(toRows),
+  );
+  const standings = statuses.flatMap(({ name, standing }) =>
+    standing === undefined ? [] : [[name, standing] as const],
+  );
   return {
-    text: tableOf(
-      ['ORGANISATION', 'REGISTRY', 'LEDGER', 'PUBLISHED', 'QUEUED', 'STATE'],
-      statuses.flatMap(toRows),
-    ),
+    text: [ledgers, ...standingTables(standings)].join('\n\n'),
     json: { policy: trust?.path ?? null, organisations: statuses.map(toJson) },
     exitCode: statuses.map(exitCodeOf).find((exitCode) => exitCode !== 0) ?? 0,
   };
@@ -85,7 +109,8 @@ async function statusOf(io: Io, gateway: Gateway, trust: Trust | undefined): Pro
         return { origin, head, ...judge(head, trust) };
       }),
     );
-    return { gateway, name, ledgers };
+    const standing = await findStanding(session);
+    return { gateway, name, ledgers, ...(standing && { standing }) };
   } catch (error) {
     const failure = findFailure(error);
     if (failure === undefined) throw error;
@@ -128,13 +153,14 @@ function toRows({ name, gateway, ledgers, failure }: Status): string[][] {
 }
 
 function toJson(status: Status) {
-  const { name, gateway, ledgers, failure } = status;
+  const { name, gateway, ledgers, standing, failure } = status;
   return {
     name,
     registry: gateway.registry,
     url: gateway.url,
     good: exitCodeOf(status) === 0,
     ...(failure && { failure: failure.state }),
+    ...(standing && standingJson(standing)),
     ledgers: ledgers.map(({ origin, head, state, exitCode }) => ({
       ...{ origin, state, good: exitCode === 0 },
       ...(head && {

@@ -11,7 +11,8 @@ export async function openCatalogDatabase(): Promise<{
   url: string;
   close: () => Promise<void>;
 }> {
-  const { url, drop } = await createTestDatabase();
+  const testDatabase = await createTestDatabase();
+  const { url } = testDatabase;
   await migrate(url);
   const database = openDatabase(url);
   return {
@@ -19,7 +20,7 @@ export async function openCatalogDatabase(): Promise<{
     url,
     async close() {
       await database.close();
-      await drop();
+      await testDatabase.drop();
     },
   };
 }
