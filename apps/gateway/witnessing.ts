@@ -91,9 +91,10 @@ function gather(
   }: { readonly ledger: Ledger; readonly peers: Peers; readonly publications: Publications },
 ): Gatherer {
   const { origin, name } = ledger;
-  const { policy } = publications.of({ origin, isPublic: name === 'public' });
+  const publication = publications.of({ origin, isPublic: name === 'public' });
   const gatherer = startGathering({
-    ...{ ledger, policy, clock, log, ask: askOverHttp(globalThis.fetch) },
+    policy: () => publication.policy(),
+    ...{ ledger, clock, log, ask: askOverHttp(globalThis.fetch) },
     organisationOf: async (url) =>
       (await peers.list()).find(({ descriptor }) => descriptor.endpoints.witness === url)?.organisation,
     observe: (answer) => {
