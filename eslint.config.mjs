@@ -108,7 +108,7 @@ export default tseslint.config(
   {
     files: [
       '**/*.test.ts',
-      'libs/*/*/testing/**/*.ts',
+      'libs/*/*/**/testing/**/*.ts',
       'test/**/*.ts',
       'bench/**/*.ts',
       '*.config.ts',

@@ -30,15 +30,15 @@ type WitnessingDeps = Pick<GatewayDeps, 'config' | 'database' | 'log' | 'clock' 
 /** Witnessing in both directions: what others cosign for this organisation, and what it cosigns for them. */
 export interface Witnessing {
   /** What the ledgers are opened with. */
-  publicationOf(name: LedgerName): Publication;
+  readonly publicationOf: (name: LedgerName) => Publication;
   /** Begins to gather cosignatures, and gives the witness, once ledgers and peers are open. */
   start(services: { readonly ledgers: Ledgers; readonly peers: Peers }): Promise<StartedWitnessing>;
 }
 
 /** Witnessing that runs. */
-export interface StartedWitnessing {
+interface StartedWitnessing {
   readonly witness: Witness;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 const TRUST_MS = 1_000;

@@ -17,7 +17,7 @@ import { keepPublished } from './kept-published.ts';
 /** By whose cosignatures a ledger's heads are published, and who gets them. */
 export interface Publication {
   /** What a head needs now before everybody may see it; `quorum none` where there is nobody to ask. */
-  policy(): Promise<Policy>;
+  readonly policy: () => Promise<Policy>;
   /** There is another head to be cosigned: `announcedHead` of the ledger. A hint, which may come twice or from elsewhere. */
   announce(): void;
   /** Heads of this ledger that peers cosigned, as whole notes by anybody: a ledger that finds itself behind one was put back. */

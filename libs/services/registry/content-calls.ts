@@ -4,7 +4,7 @@ import type { Digest } from '@dockchains/oci';
 import type { Lease } from './lease.ts';
 
 /** Bytes that are in the store under a lease, and the upload session that they came by, if there was one. */
-export interface ContentLink {
+interface ContentLink {
   readonly repositoryId: number;
   readonly digest: Digest;
   readonly size: number;

@@ -48,7 +48,7 @@ export interface Mirrors extends Omit<MirrorStore, 'evict'> {
 }
 
 /** Under which name a record's repository is kept here, and which manifests were kept for it. */
-export interface MirrorPlace {
+interface MirrorPlace {
   readonly repository: RepositoryName;
   readonly kept: ReadonlyMap<Digest, FetchedManifest>;
 }

@@ -8,7 +8,7 @@ import {
 import type { RepositoryName } from '@dockchains/oci';
 
 /** A session's row. */
-export interface UploadRow {
+interface UploadRow {
   readonly repositoryId: number;
   readonly received: bigint;
   readonly principalId: string | null;
@@ -25,7 +25,7 @@ export interface NewUpload {
 }
 
 /** What an upload has now, if it has `received` bytes so far. */
-export interface UploadMove {
+interface UploadMove {
   readonly id: string;
   readonly received: number;
   readonly total: number;

@@ -227,12 +227,12 @@ function takePiece(chunks: AsyncIterator<Uint8Array>): {
   let ended = false;
   async function* take(): AsyncGenerator<Buffer> {
     for (let taken = 0; taken < PIECE_BYTES;) {
-      const { value, done } = await chunks.next();
-      if (done === true) {
+      const next = await chunks.next();
+      if (next.done === true) {
         ended = true;
         return;
       }
-      const chunk: Uint8Array = value;
+      const chunk = next.value;
       taken += chunk.length;
       yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     }

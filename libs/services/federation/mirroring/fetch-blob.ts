@@ -13,7 +13,7 @@ import type { Holders } from './holders.ts';
 import type { MirrorPolicies } from './policies.ts';
 
 /** A blob of a mirrored repository, under its name here. */
-export interface MirroredBlob {
+interface MirroredBlob {
   readonly repository: RepositoryName;
   readonly digest: Digest;
 }

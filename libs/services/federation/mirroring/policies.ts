@@ -2,7 +2,7 @@ import { AccessError, isPattern, matchesPattern, parsePattern } from '@dockchain
 import type { Database, Statement } from '@dockchains/database';
 
 /** When layers of mirrored images are fetched: when they are pulled, as soon as a tag names them, from time to time, or not at all. */
-export type FetchMode = 'on-demand' | 'on-announcement' | 'on-schedule' | 'never';
+type FetchMode = 'on-demand' | 'on-announcement' | 'on-schedule' | 'never';
 
 /** How much is kept of the peers' repositories whose names, with their organisation, match the pattern. */
 export interface MirrorPolicy {
@@ -29,7 +29,7 @@ export interface MirrorPolicies {
 }
 
 /** A policy as an operator writes it. */
-export interface NewMirrorPolicy {
+interface NewMirrorPolicy {
   readonly pattern: string;
   readonly fetch: string;
   readonly everySeconds?: number | null | undefined;

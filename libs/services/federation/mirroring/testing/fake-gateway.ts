@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** How a gateway of a test answers a request for a blob. */
-export type BlobAnswer = 'whole' | 'corrupt' | 'broken' | 'longer';
+type BlobAnswer = 'whole' | 'corrupt' | 'broken' | 'longer';
 
 /** A gateway of another organisation, as far as mirrors ask it: real HTTP, and faults that the test sets. */
 export interface FakeGateway {
