@@ -22,16 +22,17 @@ const OPEN: Readonly<Record<string, string>> = {
   'GET /.well-known/dockchains/peers.json': '/.well-known/dockchains/peers.json',
   'GET /federation/equivocations/:hash': `/federation/equivocations/${'0'.repeat(64)}`,
   'GET /federation/nats/:organisation': '/federation/nats/globex.example',
+  'GET /witness/:hash/checkpoint': `/witness/${'0'.repeat(64)}/checkpoint`,
   'GET /graphql': '/graphql',
   'GET /graphql/explorer/:name': '/graphql/explorer/nothing',
 };
 /**
  * Routes that the other matrices are about: `*` is `/log/<ledger>/…`, and `/mirror/…`, which holds what is public elsewhere alone.
- * Cosignatures speak for themselves (test/federation/replication.test.ts).
+ * Cosignatures, and what a witness is asked for, speak for themselves (test/federation/replication.test.ts, witness.test.ts).
  */
 const ELSEWHERE: readonly string[] = [
   ...['GET *', 'GET /token', 'POST /token', 'POST /graphql'],
-  'POST /federation/cosigned',
+  ...['POST /federation/cosigned', 'POST /witness/add-checkpoint'],
 ];
 
 let world: World;
