@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { IdentityError } from './errors.ts';
 
 /** Payload type of a descriptor's envelope. */
-export const DESCRIPTOR_TYPE = 'application/vnd.dockchains.organisation+json';
+const DESCRIPTOR_TYPE = 'application/vnd.dockchains.organisation+json';
 
 /** The longest envelope that is read, in characters. */
 export const MAX_ENVELOPE_CHARACTERS = 64 * 1024;

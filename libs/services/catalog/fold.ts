@@ -24,7 +24,7 @@ export interface ArtifactChange {
 }
 
 /** What a tag was set to. */
-export interface TagChange {
+interface TagChange {
   readonly name: string;
   readonly tag: string;
   readonly digest: string;
@@ -34,7 +34,7 @@ export interface TagChange {
 }
 
 /** The first and the last that was heard of a repository. */
-export interface RepositoryChange {
+interface RepositoryChange {
   readonly name: string;
   readonly source: string | undefined;
   readonly first: Date;

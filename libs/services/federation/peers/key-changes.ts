@@ -15,7 +15,7 @@ const MAX_FORMER_KEYS = 64;
 const RECORD_ID_BYTES = 16;
 
 /** The keys of a descriptor by role, each as the descriptor writes it (a JWK as JSON). */
-export function keysByRole({
+function keysByRole({
   logs,
   witness,
   mirror,

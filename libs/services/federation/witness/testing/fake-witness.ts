@@ -13,7 +13,7 @@ import {
 } from '@dockchains/tlog';
 
 /** How a witness of a test answers: rightly, not yet, never, with garbage, or as one that knows no log. */
-export type Behaviour = 'good' | 'held' | 'failing' | 'garbage' | 'stranger';
+type Behaviour = 'good' | 'held' | 'failing' | 'garbage' | 'stranger';
 
 /** A witness over HTTP under a test's control; it believes every note, and answers sizes as tlog-witness says. */
 export interface FakeWitness {
