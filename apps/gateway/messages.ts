@@ -3,6 +3,8 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import {
+  askOverHttp,
+  type AskWitness,
   encodeCosigned,
   type Messages,
   openMessages,
@@ -10,6 +12,7 @@ import {
   type ReplicationDeps,
 } from '@dockchains/federation';
 import { openKey, openNatsAuthority, openNatsKey } from '@dockchains/keys';
+import { parseWitnessReply } from '@dockchains/messaging';
 
 import type { GatewayDeps } from './deps.ts';
 
@@ -53,6 +56,23 @@ export async function openGatewayMessages({
       await rename(draft, path);
     },
   });
+}
+
+/** Asks a peer's witness over its NATS while that is connected, all others, and what goes wrong there, over HTTP. */
+export function askWitnesses(findMessages: () => Messages | undefined): AskWitness {
+  const overHttp = askOverHttp(globalThis.fetch);
+  return async (address, body) => {
+    const { organisation } = address;
+    const messages = findMessages();
+    if (organisation !== undefined && messages?.status().peers.includes(organisation) === true) {
+      try {
+        return parseWitnessReply(await messages.ask(organisation, 'witness', Buffer.from(body)));
+      } catch {
+        // The same body again is no harm: a witness cosigns a head that it knows anew.
+      }
+    }
+    return overHttp(address, body);
+  };
 }
 
 /** Hands our mirror's cosignatures to a peer over its NATS while that is connected, else over HTTP. */

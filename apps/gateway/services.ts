@@ -15,7 +15,7 @@ import type { GatewayDeps } from './deps.ts';
 import { openFederation } from './federation.ts';
 import { openLedgers, openLedgerKeys } from './ledgers.ts';
 import { observeCommits } from './commit-observers.ts';
-import { deliverCosigned, openGatewayMessages } from './messages.ts';
+import { askWitnesses, deliverCosigned, openGatewayMessages } from './messages.ts';
 import { countUploads, openMetrics } from './metrics.ts';
 import { openReplicas } from './replicas.ts';
 import { traceBlobs, traceDatabase } from './tracing/stores.ts';
@@ -107,7 +107,9 @@ export async function openServices(
       { receiptKey, sealing: keys.sealing, logs: keys.newest },
     );
     const { peers } = federation;
-    const { witness, close: closeWitnessing } = await witnessing.start({ ledgers, peers });
+    const { witness, close: closeWitnessing } = await witnessing.start({
+      ...{ ledgers, peers, ask: askWitnesses(() => messages) },
+    });
     const deliver = deliverCosigned(() => messages);
     const replicas = await openReplicas({ config, database, tiles, ledgers, log, clock, peers, deliver });
     const sources = () => [...own, ...replicas.replication.sources()];

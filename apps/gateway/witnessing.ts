@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 import {
-  askOverHttp,
+  type AskWitness,
   createPublications,
   createWitness,
   fetchNotesOver,
@@ -32,7 +32,14 @@ export interface Witnessing {
   /** What the ledgers are opened with. */
   readonly publicationOf: (name: LedgerName) => Publication;
   /** Begins to gather cosignatures, and gives the witness, once ledgers and peers are open. */
-  start(services: { readonly ledgers: Ledgers; readonly peers: Peers }): Promise<StartedWitnessing>;
+  start(services: Asked): Promise<StartedWitnessing>;
+}
+
+/** What gathering cosignatures takes besides the ledgers, and how witnesses are asked. */
+interface Asked {
+  readonly ledgers: Ledgers;
+  readonly peers: Peers;
+  readonly ask: AskWitness;
 }
 
 /** Witnessing that runs. */
@@ -63,7 +70,7 @@ export async function openWitnessing(deps: WitnessingDeps, keys: LedgerKeys): Pr
     async start(services) {
       bound.peers = services.peers;
       const gatherers = services.ledgers.all.map((ledger) =>
-        gather(deps, { ledger, peers: services.peers, publications }),
+        gather(deps, { ...services, ledger, publications }),
       );
       const announce = (): void => {
         for (const gatherer of gatherers) gatherer.announce();
@@ -87,14 +94,15 @@ function gather(
   {
     ledger,
     peers,
+    ask,
     publications,
-  }: { readonly ledger: Ledger; readonly peers: Peers; readonly publications: Publications },
+  }: Omit<Asked, 'ledgers'> & { readonly ledger: Ledger; readonly publications: Publications },
 ): Gatherer {
   const { origin, name } = ledger;
   const publication = publications.of({ origin, isPublic: name === 'public' });
   const gatherer = startGathering({
     policy: () => publication.policy(),
-    ...{ ledger, clock, log, ask: askOverHttp(globalThis.fetch) },
+    ...{ ledger, clock, log, ask },
     organisationOf: async (url) =>
       (await peers.list()).find(({ descriptor }) => descriptor.endpoints.witness === url)?.organisation,
     observe: (answer) => {

@@ -29,5 +29,7 @@ export { balanceConnections, balanceRequests } from './balancer.ts';
 export type { Balancer } from './balancer.ts';
 export { startGatewayPair } from './gateways.ts';
 export type { GatewayPair } from './gateways.ts';
+export { startFederation } from './federation.ts';
+export type { TestFederation, TestOrganisation } from './federation.ts';
 export { startNats } from './nats.ts';
 export type { TestNats } from './nats.ts';

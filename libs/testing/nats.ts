@@ -25,10 +25,10 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** Starts a server with JetStream; `accounts` is what `encodeServerAccounts` of @dockchains/messaging gives. */
-export async function startNats(accounts: string): Promise<TestNats> {
+/** Starts a server with JetStream, on a free port unless told; `accounts` is what `encodeServerAccounts` of @dockchains/messaging gives. */
+export async function startNats(accounts: string, wanted?: number): Promise<TestNats> {
   const folder = await mkdtemp(join(tmpdir(), 'dockchains-nats-'));
-  const port = await findPort();
+  const port = wanted ?? (await findFreePort());
   let output = '';
   let child: ChildProcess | undefined;
   const end = async (signal: NodeJS.Signals): Promise<void> => {
@@ -82,7 +82,8 @@ const findServer = (): string =>
     .map((folder) => join(folder, 'nats-server'))
     .find((path) => existsSync(path)) ?? 'nats-server';
 
-const findPort = async (): Promise<number> => {
+/** Finds a port of this machine that nobody listens on now. */
+export async function findFreePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -90,4 +91,4 @@ const findPort = async (): Promise<number> => {
   await once(server, 'close');
   if (address === null || typeof address === 'string') throw new Error('No free port was found.');
   return address.port;
-};
+}

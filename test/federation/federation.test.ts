@@ -1,0 +1,96 @@
+import {
+  buildImage,
+  type BuiltManifest,
+  startFederation,
+  type TestFederation,
+  type TestGateway,
+} from '@dockchains/testing';
+import { parseNote } from '@dockchains/tlog';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const NAMES = ['acme.example', 'globex.example', 'initech.example'];
+
+let federation: TestFederation;
+let acme: TestGateway;
+let peers: readonly TestGateway[];
+
+beforeAll(async () => {
+  federation = await startFederation(...NAMES);
+  const [first, ...others] = federation.organisations.map(({ gateway }) => gateway);
+  if (first === undefined) throw new Error('there is no organisation');
+  [acme, peers] = [first, others];
+});
+afterAll(() => federation.close());
+
+const push = async (tag: string, image: BuiltManifest): Promise<void> => {
+  const token = await acme.token(acme.publisher, 'repository:public/app:pull,push');
+  const authorization = `Bearer ${token}`;
+  for (const { bytes, descriptor } of image.blobs) {
+    const url = `${acme.url}/v2/public/app/blobs/uploads/?digest=${descriptor.digest}`;
+    expect((await fetch(url, { method: 'POST', headers: { authorization }, body: bytes })).status).toBe(201);
+  }
+  const pushed = await fetch(`${acme.url}/v2/public/app/manifests/${tag}`, {
+    ...{ method: 'PUT', body: image.bytes },
+    headers: { authorization, 'content-type': image.descriptor.mediaType },
+  });
+  expect(pushed.status).toBe(201);
+};
+
+const signersOf = async (): Promise<readonly string[]> => {
+  const note = await (await fetch(`${acme.url}/log/public/checkpoint`)).text();
+  return parseNote(note).signatures.map(({ name }) => name);
+};
+
+const tagAt = async (gateway: TestGateway, tag: string): Promise<string | null> =>
+  (await fetch(`${gateway.url}/v2/acme.example/public/app/manifests/${tag}`)).headers.get(
+    'docker-content-digest',
+  );
+
+/** How many requests of a route a gateway has answered, by its metrics. */
+const countRequests = async ({ url }: TestGateway, route: string): Promise<number> => {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const lines = text
+    .split('\n')
+    .filter((line) => line.includes('_count{') && line.includes(`route="${route}"`));
+  return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+};
+
+const WAIT = { timeout: 30_000, interval: 50 };
+
+test('a push is cosigned by both peers’ witnesses and mirrors, and can be pulled from both', async () => {
+  const image = buildImage();
+  await push('1.0', image);
+  for (const peer of peers) {
+    await expect.poll(() => tagAt(peer, '1.0'), WAIT).toBe(image.descriptor.digest);
+  }
+  const expected = NAMES.slice(1).flatMap((name) => [`${name}/witness`, `${name}/mirror`]);
+  await expect
+    .poll(async () => new Set(await signersOf()), WAIT)
+    .toEqual(new Set([...expected, 'acme.example/ledger/public']));
+});
+
+test('once peers are connected, heads, entries and cosignatures go over NATS alone', async () => {
+  // Whoever is connected is asked there: until then heads went over HTTP.
+  const routes = ['/witness/add-checkpoint', '/federation/cosigned'];
+  const countAll = async (): Promise<number> => {
+    const gateways = [acme, ...peers];
+    const counts = gateways.flatMap((gateway) => routes.map((route) => countRequests(gateway, route)));
+    return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+  };
+  let number = 0;
+  await expect
+    .poll(
+      async () => {
+        const before = await countAll();
+        const image = buildImage();
+        const tag = `nats-${(number += 1)}`;
+        await push(tag, image);
+        for (const peer of peers) {
+          await expect.poll(() => tagAt(peer, tag), WAIT).toBe(image.descriptor.digest);
+        }
+        return (await countAll()) - before;
+      },
+      { timeout: 30_000, interval: 100 },
+    )
+    .toBe(0);
+});
