@@ -7,6 +7,8 @@ export default defineConfig({
   test: {
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // Who waits for an event waits as long as a busy machine takes.
+    expect: { poll: { timeout: 30_000 } },
     // Two cores are what tests are tried with; each may start gateways that keep a third busy.
     maxWorkers: 2,
     projects: [

@@ -8,6 +8,7 @@ import { registerCatalog } from './commands/catalog.ts';
 import { registerCollect } from './commands/collect.ts';
 import { registerInspect } from './commands/inspect.ts';
 import { registerLogin } from './commands/login.ts';
+import { registerMirror } from './commands/mirror.ts';
 import { registerPeer } from './commands/peer.ts';
 import { registerProve } from './commands/prove.ts';
 import { registerRepo } from './commands/repo.ts';
@@ -21,6 +22,7 @@ const COMMANDS: readonly Register[] = [
   registerLogin,
   registerAccount,
   registerRepo,
+  registerMirror,
   registerPeer,
   registerCollect,
   registerSearch,

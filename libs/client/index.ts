@@ -34,6 +34,12 @@ export { changeImmutableTagRule, type ImmutableTagRule, listImmutableTagRules } 
 export { type BoundedRequest, type BoundedResponse, type Fetch, send, sendOk } from './http.ts';
 export { inOrder } from './in-order.ts';
 export type { StreamedResponse } from './http-stream.ts';
+export {
+  listMirrorPolicies,
+  type MirrorPolicy,
+  removeMirrorPolicy,
+  setMirrorPolicy,
+} from './mirror-policies.ts';
 export { type LogReader, openDirectoryLog, openGatewayLog, openHttpLog } from './log.ts';
 export {
   type Artifact,

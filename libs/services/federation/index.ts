@@ -2,6 +2,7 @@ export { VIA } from './mirroring/fetch-manifest.ts';
 export { FederationError, type FederationErrorCode } from './errors.ts';
 export type { Freshness } from './mirroring/freshness.ts';
 export { type Mirroring, type MirroringDeps, openMirroring } from './mirroring/mirroring.ts';
+export type { MirrorPolicy } from './mirroring/policies.ts';
 export type { Peer, Peers } from './peers/peers.ts';
 export { type Evidence, type KeptEquivocation, openEvidence } from './gossip/evidence.ts';
 export { type Gossip, type GossipDeps, openGossip } from './gossip/gossip.ts';

@@ -1,6 +1,6 @@
 import type { Access, Principal, Readable } from '@dockchains/access';
 import type { Catalog } from '@dockchains/catalog';
-import type { Peers } from '@dockchains/federation';
+import type { Mirroring, Peers } from '@dockchains/federation';
 import type { Ledger, Ledgers } from '@dockchains/ledger';
 import type { Registry } from '@dockchains/registry';
 import DataLoader from 'dataloader';
@@ -14,6 +14,7 @@ export type GraphqlServices = {
   readonly access: Access;
   readonly catalog: Catalog;
   readonly ledgers: Ledgers;
+  readonly mirroring: Pick<Mirroring, 'policies'>;
   readonly peers: Peers;
   readonly registry: Registry;
 };

@@ -10,6 +10,7 @@ import { catalogTypes } from './resolvers/catalog.ts';
 import { COLLECTED_KINDS, collectionTypes } from './resolvers/collection.ts';
 import { immutableTagsTypes } from './resolvers/immutable-tags.ts';
 import { ledgerTypes } from './resolvers/ledger.ts';
+import { MIRROR_FETCHES, mirrorTypes } from './resolvers/mirror.ts';
 import { peerTypes, PEER_STATES } from './resolvers/peer.ts';
 import { viewerTypes } from './resolvers/viewer.ts';
 import { repositoryTypes, VISIBILITIES } from './resolvers/repository.ts';
@@ -36,6 +37,7 @@ const TOPICS: readonly Topic[] = [
   { name: 'visibility', types: visibilityTypes },
   { name: 'collection', types: collectionTypes },
   { name: 'peer', types: peerTypes },
+  { name: 'mirror', types: mirrorTypes },
   { name: 'catalog', types: catalogTypes },
 ];
 
@@ -50,6 +52,7 @@ export function buildSchema(): GraphQLSchema {
         AccountKind: ACCOUNT_KINDS,
         Action: ACTIONS,
         CollectedKind: COLLECTED_KINDS,
+        MirrorFetch: MIRROR_FETCHES,
         PeerState: PEER_STATES,
         TagEventKind: TAG_EVENT_KINDS,
         Visibility: VISIBILITIES,

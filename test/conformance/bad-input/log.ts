@@ -16,7 +16,6 @@ const PATHS: Readonly<Record<string, string>> = {
   'a path that leaves its folder': '/log/public/tile/../../signed',
   'an encoded path that leaves its folder': '/log/public/%2e%2e/%2e%2e/signed',
   'the staging folder': '/log/public/staging/1-00',
-  'the signed note': '/log/public/signed',
   'a path of 129 characters': `/log/public/${'a'.repeat(129)}`,
 };
 

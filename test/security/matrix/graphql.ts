@@ -27,6 +27,7 @@ export const QUERIES: Readonly<Record<string, FieldRow>> = {
   accounts: { need: 'operator' },
   namespaceRules: { need: 'operator' },
   immutableTagRules: { need: 'operator' },
+  mirrorPolicies: { need: 'operator' },
   _service: { need: 'nothing' },
   _entities: {
     need: 'nothing',
@@ -63,6 +64,8 @@ export const MUTATIONS: Readonly<Record<string, FieldRow>> = {
   collect: { need: 'operator', args: () => 'dryRun: true' },
   addPeer: { need: 'operator', args: () => `url: "none", fingerprint: "none"` },
   removePeer: { need: 'operator', args: () => 'organisation: "nobody.example"' },
+  setMirrorPolicy: { need: 'operator', args: () => 'pattern: "***", fetch: NEVER' },
+  removeMirrorPolicy: { need: 'operator', args: () => 'pattern: "nobody.example/none"' },
   // What it builds anew is what was there.
   rebuildCatalog: { need: 'operator' },
   createRobot: { need: 'operator', args: () => 'name: "", validHours: 1' },
@@ -104,6 +107,7 @@ export const FIELDS: Readonly<
       'seenAt',
     ],
   },
+  MirrorPolicy: { given: ['pattern', 'fetch', 'everySeconds', 'maxBytes'] },
   Catalog: { given: ['rebuilding', 'ledgers'] },
   CatalogLedger: { given: ['origin', 'organisation', 'publishedSize', 'consumed', 'lag', 'rebuilt'] },
   Viewer: { given: ['username', 'principalId', 'policies'] },

@@ -111,8 +111,12 @@ const publish = (tag: string, image: BuiltManifest, gateway: FakeGateway = globe
 const pull = (reference: string, repository: RepositoryName = MIRROR) =>
   mirroring.getManifest({ principal: ANONYMOUS, repository, reference: parseManifestReference(reference) });
 
+/** Waits until the work has come true. */
+const eventually = (work: () => Promise<void> | void): Promise<void> =>
+  vi.waitFor(work, { timeout: 30_000, interval: 20 });
+
 const followed = (tag: string, image: BuiltManifest): Promise<void> =>
-  vi.waitFor(async () => {
+  eventually(async () => {
     expect((await pull(tag)).digest).toBe(image.descriptor.digest);
   });
 
@@ -276,7 +280,7 @@ describe('a policy', () => {
     const image = largeImage();
     publish('1.0', image);
     for (const one of [image, early]) {
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         expect((await getBlob(one, true)).size).toBe(LAYER_BYTES);
       });
     }
@@ -294,12 +298,9 @@ describe('a policy', () => {
     await followed('1.0', image);
     expect(blobRequests(globex, image)).toEqual([]);
     fixture.now = new Date(fixture.now.getTime() + 3_600_000);
-    await vi.waitFor(
-      async () => {
-        expect((await getBlob(image, true)).size).toBe(LAYER_BYTES);
-      },
-      { timeout: 5_000 },
-    );
+    await eventually(async () => {
+      expect((await getBlob(image, true)).size).toBe(LAYER_BYTES);
+    });
   });
 
   test('never keeps no layers, and says so', async () => {
@@ -324,7 +325,7 @@ describe('a policy', () => {
       publish(`${number}`, image);
       await followed(`${number}`, image);
       expect((await readAll(image)).equals(layerOf(image).bytes)).toBe(true);
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         expect((await getBlob(image, true)).size).toBe(LAYER_BYTES);
       });
     }
@@ -359,7 +360,7 @@ describe('tags', () => {
     globex.away = true;
     publish('1.0', second);
     publish('2.0', first);
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(globex.requests.some(({ path }) => path.endsWith(second.descriptor.digest))).toBe(true);
     });
     expect((await pull('1.0')).digest).toBe(first.descriptor.digest);
@@ -381,7 +382,7 @@ describe('tags', () => {
     const image = buildImage();
     publish('1.0', image);
     await followed('1.0', image);
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect((await pull('1.0')).freshness?.ageSeconds).toBe(0);
     });
     await expect(pull('9.9')).rejects.toMatchObject({ code: 'MANIFEST_UNKNOWN' });
