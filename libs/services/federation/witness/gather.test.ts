@@ -101,7 +101,8 @@ test.each([1, 2, 3, 4, 5])('publishes what a quorum of %i witnesses cosigned ove
     await expect.poll(() => cosignersOf(ledger, policy)).toBe(count);
   }
   expect(await checkTree(ledger)).toBe(600n);
-  expect(waits.length).toBeGreaterThan(2);
+  // The sequencer may have published a head first, by the cosignatures that it found.
+  expect(waits.length).toBeGreaterThan(0);
   for (const witness of witnesses) expect(witness.statuses).not.toContain(409);
 });
 
