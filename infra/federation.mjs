@@ -5,12 +5,20 @@ import { join } from 'node:path';
 import { Refusal } from './steps.mjs';
 import { inRoot } from './toolchain.mjs';
 
-// Every organisation that runs on this machine, and the port that it is given when that is free.
-const organisations = [{ name: 'acme.example', defaultPort: 5000 }];
+/** Every organisation that runs on this machine, and the port that it is given when that is free. */
+export const organisations = [
+  { name: 'acme.example', defaultPort: 5000 },
+  { name: 'globex.example', defaultPort: 5001 },
+  { name: 'initech.example', defaultPort: 5002 },
+];
 
 const stateFolder = inRoot('.dockchains');
 /** Held while organisations are started or stopped. */
 export const stateLock = join(stateFolder, 'up.lock');
+/** Programs that were unpacked for this clone alone. */
+export const toolsFolder = join(stateFolder, 'tools');
+/** Whose signatures the command line believes. */
+export const trustFile = join(stateFolder, 'trust.policy');
 /** Where to find everybody, with their passwords. */
 export const federationFile = join(stateFolder, 'federation.json');
 /** The accounts that every organisation has from the start. */
@@ -27,6 +35,13 @@ export function chooseOrganisations(names) {
   return organisations.filter(({ name }) => names.length === 0 || names.includes(name));
 }
 
+/** The names of the other organisations that have state here. */
+export function findNeighbours(chosen) {
+  return organisations
+    .filter((organisation) => !chosen.includes(organisation) && existsSync(pathsOf(organisation).keys))
+    .map(({ name }) => name);
+}
+
 /** The paths of one organisation's state. */
 export function pathsOf({ name }) {
   const folder = join(stateFolder, name);
@@ -39,6 +54,8 @@ export function pathsOf({ name }) {
     databaseUrl: join(folder, 'database-url'),
     gateway: join(folder, 'gateway.json'),
     log: join(folder, 'gateway.log'),
+    nats: join(folder, 'nats'),
+    descriptor: join(folder, 'organisation.json'),
     seeded: join(folder, 'seeded'),
   };
 }
@@ -65,13 +82,7 @@ export function removeFromFederation(name) {
   const rest = readFederation().filter((organisation) => organisation.name !== name);
   if (rest.length > 0) return write(rest);
   rmSync(federationFile);
-  rmSync(join(stateFolder, 'trust.policy'), { force: true });
-}
-
-/** Copies the gateway's own trust policy to where the command line looks for it. */
-export function writeTrustPolicy(organisation) {
-  const policy = readFileSync(join(pathsOf(organisation).keys, 'trust.policy'));
-  replaceFile(join(stateFolder, 'trust.policy'), policy, 0o644);
+  rmSync(trustFile, { force: true });
 }
 
 /** Writes a file at once or not at all. */

@@ -17,8 +17,8 @@ export function formatLog(output) {
   return output.trimEnd().split('\n').slice(-maxTailLines).map(formatLine).join('\n');
 }
 
-/** Prints each warning and error that is added to a log; ends when the signal is aborted. */
-export function followWarnings(path, signal) {
+/** Prints each warning and error that is added to a log, and whose it is; ends when the signal is aborted. */
+export function followWarnings(name, path, signal) {
   let position = statSync(path).size;
   let rest = '';
   const timer = setInterval(() => {
@@ -26,7 +26,7 @@ export function followWarnings(path, signal) {
     position += chunk.length;
     const lines = (rest + chunk.toString('utf8')).split('\n');
     rest = lines.pop();
-    for (const line of lines) if (isWarning(line)) say(formatLine(line));
+    for (const line of lines) if (isWarning(line)) say(`${name}: ${formatLine(line)}`);
   }, 500);
   signal.addEventListener('abort', () => clearInterval(timer), { once: true });
 }

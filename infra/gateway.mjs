@@ -19,7 +19,7 @@ const orderlyStop = [
 ];
 
 // The environment of an organisation's gateway; whatever DOCKCHAINS_* this shell has set is left out.
-function gatewayEnvironment(organisation, port) {
+function gatewayEnvironment(organisation, { port, natsUrl }) {
   const paths = pathsOf(organisation);
   const inherited = Object.entries(toolEnvironment()).filter(([name]) => !name.startsWith('DOCKCHAINS_'));
   return {
@@ -30,6 +30,7 @@ function gatewayEnvironment(organisation, port) {
     DOCKCHAINS_DATABASE_URL_FILE: paths.databaseUrl,
     DOCKCHAINS_BLOBS: paths.blobs,
     DOCKCHAINS_KEYS_DIR: paths.keys,
+    ...(natsUrl && { DOCKCHAINS_NATS_URL: natsUrl }),
   };
 }
 
@@ -46,20 +47,20 @@ export function findLastPort(organisation) {
 }
 
 /** Whether a running gateway was started with this configuration and answers. */
-export async function isUsable(gateway, organisation) {
-  if (gateway.configuration !== configurationOf(organisation, gateway.port)) return false;
+export async function isUsable(gateway, organisation, natsUrl) {
+  if (gateway.configuration !== configurationOf(organisation, { port: gateway.port, natsUrl })) return false;
   return waitUntilReady(gateway, 5_000);
 }
 
-/** Starts the gateway; resolves when it is ready. @throws {Refusal} with the end of its log when it does not come up. */
-export async function startGateway(organisation, port) {
+/** Starts the gateway at a port, and with a NATS server if there is one; resolves when it is ready. @throws {Refusal} with the end of its log when it does not come up. */
+export async function startGateway(organisation, place) {
   const paths = pathsOf(organisation);
   rotate(paths.log);
   const from = existsSync(paths.log) ? statSync(paths.log).size : 0;
   const output = openSync(paths.log, 'a', 0o600);
   const child = spawn(getNode(), [main], {
     cwd: root,
-    env: gatewayEnvironment(organisation, port),
+    env: gatewayEnvironment(organisation, place),
     detached: true,
     stdio: ['ignore', output, output],
   });
@@ -68,8 +69,8 @@ export async function startGateway(organisation, port) {
   const gateway = {
     pid: child.pid,
     start: findStartTime(child.pid),
-    port,
-    configuration: configurationOf(organisation, port),
+    port: place.port,
+    configuration: configurationOf(organisation, place),
   };
   replaceFile(paths.gateway, JSON.stringify({ gateway }), 0o600);
   if (await waitUntilReady(gateway, readyTimeoutMs)) return gateway;
@@ -95,9 +96,9 @@ export function isSeeded(organisation, credentials) {
 }
 
 /** Gives the gateway's own offline command the accounts and namespaces that have to be there. */
-export async function seedGateway(organisation, port, credentials) {
+export async function seedGateway(organisation, place, credentials) {
   const seed = seedOf(credentials);
-  const env = gatewayEnvironment(organisation, port);
+  const env = gatewayEnvironment(organisation, place);
   const { code, output } = await runQuietly(getNode(), [main, 'seed'], { env, input: JSON.stringify(seed) });
   if (code !== 0) {
     throw new Refusal(`The accounts of ${organisation.name} could not be made: see the lines above.`, {
@@ -143,8 +144,8 @@ async function answers(url) {
 }
 
 // A gateway whose database has moved, or which an older bootstrap started, has to be started anew.
-function configurationOf(organisation, port) {
-  const own = Object.entries(gatewayEnvironment(organisation, port)).filter(([name]) =>
+function configurationOf(organisation, place) {
+  const own = Object.entries(gatewayEnvironment(organisation, place)).filter(([name]) =>
     name.startsWith('DOCKCHAINS_'),
   );
   const url = readFileSync(pathsOf(organisation).databaseUrl, 'utf8');

@@ -1,13 +1,6 @@
 // One organisation of the local federation, started, stopped and forgotten as a whole; each can be done twice.
 import { mkdirSync, rmSync } from 'node:fs';
-import {
-  credentialsOf,
-  pathsOf,
-  removeFromFederation,
-  replaceFile,
-  writeFederation,
-  writeTrustPolicy,
-} from './federation.mjs';
+import { credentialsOf, pathsOf, removeFromFederation, replaceFile, writeFederation } from './federation.mjs';
 import {
   findGateway,
   findLastPort,
@@ -17,6 +10,8 @@ import {
   startGateway,
   stopGateway,
 } from './gateway.mjs';
+import { chooseNatsPort, findNats, natsUrlOf, startNats, stopNats } from './nats.mjs';
+import { fetchText } from './own-gateway.mjs';
 import { findFreePort } from './ports.mjs';
 import {
   defaultDatabase,
@@ -25,10 +20,10 @@ import {
   startPostgres,
   stopPostgres,
 } from './postgres.mjs';
-import { say, step } from './steps.mjs';
+import { step, warn } from './steps.mjs';
 
-/** Starts what does not run yet; gives the gateway's port. */
-export async function startOrganisation(organisation) {
+/** Starts what does not run yet, with a NATS server if there is the program for one; gives the gateway's port. */
+export async function startOrganisation(organisation, natsServer) {
   const paths = pathsOf(organisation);
   mkdirSync(paths.folder, { recursive: true, mode: 0o711 }); // PostgreSQL may run as another user
   await step(`PostgreSQL of ${organisation.name}`, async () => {
@@ -37,28 +32,35 @@ export async function startOrganisation(organisation) {
     return server.adopted ? 'was already running' : 'started';
   });
   const credentials = credentialsOf(organisation);
-  const port = await startGatewayOnce(organisation, credentials);
-  await warnIfFrozen(organisation, port);
-  writeTrustPolicy(organisation);
+  const natsPort = natsServer && (await chooseNatsPort(organisation));
+  const natsUrl = natsServer && natsUrlOf(natsPort);
+  const port = await startGatewayOnce(organisation, credentials, natsUrl);
+  if (natsServer) await startNatsOnce(organisation, natsServer, natsPort);
+  const url = `http://127.0.0.1:${port}`;
+  await warnIfFrozen(organisation, url);
+  const descriptor = await fetchText(`${url}/.well-known/dockchains/organisation.json`);
+  replaceFile(paths.descriptor, descriptor, 0o644);
   writeFederation({
     name: organisation.name,
     registry: `127.0.0.1:${port}`,
-    graphql: `http://127.0.0.1:${port}/graphql`,
-    log: `http://127.0.0.1:${port}/log/public`,
-    nats: null,
+    graphql: `${url}/graphql`,
+    log: `${url}/log/public`,
+    nats: natsUrl ?? null,
     credentials,
   });
   return port;
 }
 
-/** Stops gateway and database, in this order; false when neither was running. */
+/** Stops gateway, NATS server and database, in this order; false when none was running. */
 export async function stopOrganisation(organisation) {
   const { postgres } = pathsOf(organisation);
   const hasGateway = findGateway(organisation) !== undefined;
+  const hasNats = findNats(organisation) !== undefined;
   const hasPostgres = isPostgresRunning(postgres);
   if (hasGateway) await step(`Gateway of ${organisation.name} stopped`, () => stopGateway(organisation));
+  if (hasNats) await step(`NATS of ${organisation.name} stopped`, () => stopNats(organisation));
   if (hasPostgres) await step(`PostgreSQL of ${organisation.name} stopped`, () => stopPostgres(postgres));
-  return hasGateway || hasPostgres;
+  return hasGateway || hasNats || hasPostgres;
 }
 
 /** Stops an organisation and removes everything it kept. */
@@ -73,22 +75,29 @@ export async function forgetOrganisation(organisation) {
 }
 
 /** A frozen gateway serves reads, so it is up; but nobody can push to it. */
-async function warnIfFrozen(organisation, port) {
-  const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(5_000) });
+async function warnIfFrozen({ name }, url) {
+  const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(5_000) });
   const { status, reason } = await response.json().catch(() => ({}));
   if (status === 'frozen') {
-    say(`  ! ${organisation.name} takes no pushes: ${reason} See docs/operators.md, "A frozen ledger".`);
+    warn(`${name} takes no pushes: ${reason} See docs/operators.md, "A frozen ledger".`);
   }
 }
 
-async function startGatewayOnce(organisation, credentials) {
+async function startNatsOnce(organisation, program, port) {
+  await step(`NATS of ${organisation.name}`, async () => {
+    const adopted = await startNats(organisation, program, port);
+    return `${adopted ? 'was already running' : 'started'} on port ${port}`;
+  });
+}
+
+async function startGatewayOnce(organisation, credentials, natsUrl) {
   const running = findGateway(organisation);
-  if (running && (await isUsable(running, organisation))) {
+  if (running && (await isUsable(running, organisation, natsUrl))) {
     await step(`Gateway of ${organisation.name}`, async () => `was already running on port ${running.port}`);
     return running.port;
   }
   if (running) {
-    await step(`Gateway of ${organisation.name} stopped, as it does not answer`, () =>
+    await step(`Gateway of ${organisation.name} stopped, to be started anew`, () =>
       stopGateway(organisation),
     );
   }
@@ -96,11 +105,11 @@ async function startGatewayOnce(organisation, credentials) {
   const port = await findFreePort(wanted);
   if (!isSeeded(organisation, credentials)) {
     await step(`Accounts and public namespace of ${organisation.name}`, () =>
-      seedGateway(organisation, port, credentials),
+      seedGateway(organisation, { port, natsUrl }, credentials),
     );
   }
   await step(`Gateway of ${organisation.name}`, async () => {
-    await startGateway(organisation, port);
+    await startGateway(organisation, { port, natsUrl });
     return port === wanted
       ? `started on port ${port}`
       : `started on port ${port}, as another program has ${wanted}`;

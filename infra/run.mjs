@@ -13,6 +13,10 @@ const tasks = {
   'test:long': () => import('./test.mjs').then(({ testLong }) => testLong),
 };
 
+// Whoever reads the output may stop before its end, as `head` does.
+process.stdout.on('error', (error) => {
+  if (error.code !== 'EPIPE') throw error;
+});
 try {
   requireMachine();
   const [name = '', ...args] = process.argv.slice(2);

@@ -36,14 +36,30 @@ export function formatDuration(ms) {
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
 }
 
+// Steps may run at once: a line for each that has ended, and below them one with those that run.
+const running = new Set();
+
+function showRunning() {
+  if (!inColour || running.size === 0) return;
+  const width = (process.stdout.columns ?? 80) - 5;
+  process.stdout.write(style.dim(`  … ${[...running].join(' · ').slice(0, width)}`));
+}
+
+function printAbove(line) {
+  process.stdout.write(`${inColour ? '\r\u001b[K' : ''}${line}\n`);
+  showRunning();
+}
+
 /** Runs one step and prints it as a line with its time; what the work returns as a string ends the line. */
 export async function step(title, work) {
   const started = performance.now();
-  if (inColour) process.stdout.write(style.dim(`  … ${title}`));
+  running.add(title);
+  if (inColour) process.stdout.write('\r\u001b[K');
+  showRunning();
   const end = (mark, note) => {
     const time = style.dim(formatDuration(performance.now() - started));
-    const line = `  ${mark} ${title}${note ? `: ${note}` : ''}  ${time}`;
-    process.stdout.write(`${inColour ? '\r\u001b[K' : ''}${line}\n`);
+    running.delete(title);
+    printAbove(`  ${mark} ${title}${note ? `: ${note}` : ''}  ${time}`);
   };
   try {
     const result = await work();
@@ -53,6 +69,19 @@ export async function step(title, work) {
     end(style.red('✗'));
     throw error;
   }
+}
+
+/** Prints something that is not as it should be, although everything goes on. */
+export function warn(sentence) {
+  printAbove(`  ${style.yellow('!')} ${sentence}`);
+}
+
+/** Does the same for all at once and waits for every one, so that nothing goes on behind an error. */
+export async function forAll(items, work) {
+  const results = await Promise.allSettled(items.map(work));
+  const failed = results.find(({ status }) => status === 'rejected');
+  if (failed) throw failed.reason;
+  return results.map(({ value }) => value);
 }
 
 const systemProblems = {

@@ -66,10 +66,10 @@ export function runAttached(command, args, env = toolEnvironment()) {
   }).finally(() => process.off('SIGINT', ignore).off('SIGTERM', pass));
 }
 
-/** Runs a program in the clone and collects what it prints, at most its last 64 KiB. */
-export function runQuietly(command, args, { env = toolEnvironment(), input = '' } = {}) {
+/** Runs a program in the clone, or another folder, and collects what it prints, at most its last 64 KiB. */
+export function runQuietly(command, args, { env = toolEnvironment(), input = '', cwd = root, timeout } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { cwd, env, timeout, stdio: ['pipe', 'pipe', 'pipe'] });
     let output = '';
     const collect = (chunk) => {
       output = (output + chunk).slice(-65_536);

@@ -2,16 +2,27 @@
 import { relative } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { chooseOrganisations, federationFile, pathsOf, stateLock, userNames } from './federation.mjs';
+import {
+  chooseOrganisations,
+  federationFile,
+  findNeighbours,
+  organisations,
+  pathsOf,
+  stateLock,
+  userNames,
+} from './federation.mjs';
 import { followWarnings } from './gateway-log.mjs';
 import { findGateway } from './gateway.mjs';
 import { ensureInstalled, requireSpace } from './install.mjs';
 import { withLock } from './lock.mjs';
+import { ensureNatsServer } from './nats-binaries.mjs';
 import { forgetOrganisation, startOrganisation, stopOrganisation } from './organisation.mjs';
-import { formatDuration, Refusal, say, style } from './steps.mjs';
+import { makePeers } from './peering.mjs';
+import { forAll, formatDuration, Refusal, say, style } from './steps.mjs';
 import { root } from './toolchain.mjs';
+import { writeTrustPolicy } from './trust.mjs';
 
-const neededMebibytes = 200;
+const neededMebibytesEach = 150;
 
 /** Starts the organisations; stays in front until Ctrl-C unless detached. */
 export async function up(args) {
@@ -19,16 +30,19 @@ export async function up(args) {
   const started = performance.now();
   const stopAsked = detach ? undefined : listenForStop();
   await ensureInstalled();
-  requireSpace(neededMebibytes);
-  const ports = await withLock(stateLock, async () => {
-    if (reset) for (const organisation of chosen) await forgetOrganisation(organisation);
-    const all = [];
-    for (const organisation of chosen) all.push(await startOrganisation(organisation));
+  requireSpace(neededMebibytesEach * chosen.length);
+  const running = await withLock(stateLock, async () => {
+    if (reset) await forgetAll(chosen);
+    const natsServer = await ensureNatsServer();
+    await forAll(chosen, (organisation) => startOrganisation(organisation, natsServer));
+    writeTrustPolicy();
+    const all = findRunning();
+    await makePeers(all);
     return all;
   });
   say(`\n${style.bold('Dockchains is ready')} after ${formatDuration(performance.now() - started)}.\n`);
-  chosen.forEach((organisation, index) => printTable(organisation, ports[index]));
-  printNextCommands(ports[0]);
+  printTable(running);
+  printNextCommands(running);
   return detach ? 0 : stayInFront(chosen, stopAsked);
 }
 
@@ -36,13 +50,34 @@ export async function up(args) {
 export async function down(args) {
   const { reset, chosen } = parseOptions(args);
   const stopped = await withLock(stateLock, async () => {
-    const all = [];
-    for (const organisation of chosen) all.push(await stopOrganisation(organisation));
-    if (reset) for (const organisation of chosen) await forgetOrganisation(organisation);
+    if (reset) requireAllOf(chosen);
+    const all = await forAll(chosen, stopOrganisation);
+    if (reset) await forAll(chosen, forgetOrganisation);
     return all;
   });
   if (!stopped.some(Boolean)) say('  Nothing was running.');
   return 0;
+}
+
+async function forgetAll(chosen) {
+  requireAllOf(chosen);
+  await forAll(chosen, forgetOrganisation);
+}
+
+/** With their ports, also those that an earlier run started. */
+function findRunning() {
+  return organisations
+    .map((organisation) => ({ organisation, port: findGateway(organisation)?.port }))
+    .filter(({ port }) => port !== undefined);
+}
+
+// Who begins anew under its old name is a forger to those who have witnessed its ledgers, and they never forget.
+function requireAllOf(chosen) {
+  const others = findNeighbours(chosen);
+  if (others.length === 0) return;
+  throw new Refusal(
+    `${others.join(' and ')} would take the new ledgers of ${chosen.map(({ name }) => name).join(' and ')} for forged ones: use --reset without names, for all.`,
+  );
 }
 
 function parseOptions(args) {
@@ -62,26 +97,38 @@ function parseOptions(args) {
   }
 }
 
-function printTable(organisation, port) {
-  const rows = [
-    ['organisation', organisation.name],
-    ['registry', `127.0.0.1:${port}`],
-    ['GraphQL', `http://127.0.0.1:${port}/graphql`],
-    ['public ledger', `http://127.0.0.1:${port}/log/public`],
-    ['users', userNames.join(', ')],
-    ['passwords', relative(root, federationFile)],
-    ['log', relative(root, pathsOf(organisation).log)],
-  ];
-  for (const [name, value] of rows) say(`  ${style.dim(name.padEnd(14))} ${value}`);
+function printTable(running) {
+  const header = ['organisation', 'registry', 'GraphQL', 'public ledger'];
+  const rows = running.map(({ organisation, port }) => [
+    ...[organisation.name, `127.0.0.1:${port}`],
+    ...[`http://127.0.0.1:${port}/graphql`, `http://127.0.0.1:${port}/log/public`],
+  ]);
+  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
+  const lineOf = (cells) =>
+    `  ${cells
+      .map((cell, i) => cell.padEnd(widths[i]))
+      .join('  ')
+      .trimEnd()}`;
+  say(style.dim(lineOf(header)));
+  for (const row of rows) say(lineOf(row));
+  const [{ organisation }] = running;
+  say();
+  say(`  ${style.dim('users'.padEnd(12))}  ${userNames.join(', ')}`);
+  say(`  ${style.dim('passwords'.padEnd(12))}  ${relative(root, federationFile)}`);
+  say(`  ${style.dim('logs'.padEnd(12))}  ${relative(root, pathsOf(organisation).log)} and so on`);
 }
 
-function printNextCommands(port) {
-  const password = `require('./${relative(root, federationFile)}').organisations[0].credentials.publisher.password`;
+function printNextCommands([{ organisation, port }, ...others]) {
+  const index = `organisations.find(({ name }) => name === '${organisation.name}')`;
+  const password = `require('./${relative(root, federationFile)}').${index}.credentials.publisher.password`;
   const image = `127.0.0.1:${port}/public/hello:1.0`;
   say('\nTry next:');
   say(`  node -p "${password}" | docker login 127.0.0.1:${port} -u publisher --password-stdin`);
   say(`  tar -c README.md | docker import - ${image} && docker push ${image}`);
-  say(`  npx dockchains verify ${image}\n`);
+  say(`  npx dockchains verify ${image}`);
+  const mirror = others.at(-1);
+  if (mirror) say(`  docker pull 127.0.0.1:${mirror.port}/${organisation.name}/public/hello:1.0`);
+  say();
 }
 
 // From the start, so that Ctrl-C while something is starting stops what has been started, too.
@@ -93,17 +140,17 @@ function listenForStop() {
 
 async function stayInFront(chosen, stopAsked) {
   say(style.dim('Ctrl-C stops it. Warnings follow.'));
-  for (const organisation of chosen) followWarnings(pathsOf(organisation).log, stopAsked);
-  const isRunning = (organisation) => findGateway(organisation) !== undefined;
-  while (!stopAsked.aborted && chosen.every(isRunning)) {
+  for (const organisation of chosen) followWarnings(organisation.name, pathsOf(organisation).log, stopAsked);
+  let alive = chosen;
+  while (!stopAsked.aborted && alive.length > 0) {
+    const now = chosen.filter((organisation) => findGateway(organisation) !== undefined);
+    for (const ended of alive.filter((organisation) => !now.includes(organisation))) {
+      say(`The gateway of ${ended.name} was stopped or ended by itself: its log is ${pathsOf(ended).log}.`);
+    }
+    alive = now;
     await pause(500, undefined, { signal: stopAsked }).catch(() => undefined);
   }
-  const ended = chosen.find((organisation) => !isRunning(organisation));
   say();
-  await withLock(stateLock, async () => {
-    for (const organisation of chosen) await stopOrganisation(organisation);
-  });
-  if (stopAsked.aborted) return 0;
-  say(`The gateway of ${ended.name} was stopped or ended by itself: its log is ${pathsOf(ended).log}.`);
-  return 1;
+  await withLock(stateLock, () => forAll(chosen, stopOrganisation));
+  return stopAsked.aborted ? 0 : 1;
 }
