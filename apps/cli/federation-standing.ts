@@ -31,11 +31,10 @@ export function standingTables(
   standings: readonly (readonly [name: string, FederationStanding])[],
 ): readonly string[] {
   const peers = standings.flatMap(([name, standing]) =>
-    standing.peers.map(({ organisation, state, seenAt }) => [
-      name,
-      organisation,
-      state.toLowerCase(),
-      seenAt,
+    standing.peers.map(({ organisation, state, seenAt, replica }) => [
+      ...[name, organisation, state.toLowerCase(), seenAt],
+      replica === null ? '-' : `${replica.held} of ${replica.publishedSize}`,
+      replica?.frozen === null || replica === null ? '' : `frozen: ${replica.frozen}`,
     ]),
   );
   const ledgers = standings.flatMap(([name, { catalog }]) =>
@@ -45,7 +44,9 @@ export function standingTables(
     ]),
   );
   return [
-    ...(peers.length === 0 ? [] : [tableOf(['ORGANISATION', 'PEER', 'STATE', 'LAST SEEN'], peers)]),
+    ...(peers.length === 0
+      ? []
+      : [tableOf(['ORGANISATION', 'PEER', 'STATE', 'LAST SEEN', 'ITS LEDGER HERE', ''], peers)]),
     ...(ledgers.length === 0
       ? []
       : [tableOf(['ORGANISATION', 'CATALOG OF', 'CONSUMED', 'LAG', 'STATE'], ledgers)]),

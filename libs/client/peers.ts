@@ -6,6 +6,8 @@ import { collectList, listOf } from './lists.ts';
 import { READ_SCOPE } from './operations.ts';
 import type { Session } from './session.ts';
 
+const ledgerIndex = z.string().regex(/^[0-9]{1,20}$/);
+
 const peerSchema = z.object({
   organisation: z.string().max(253),
   url: z.string().max(2048),
@@ -15,9 +17,18 @@ const peerSchema = z.object({
   registry: z.string().max(300),
   addedAt: z.string().max(64),
   seenAt: z.string().max(64),
+  replica: z
+    .object({
+      held: ledgerIndex,
+      publishedSize: ledgerIndex,
+      checkedAt: z.string().max(64).nullable(),
+      frozen: z.string().max(4096).nullable(),
+    })
+    .nullable(),
 });
 
-const FIELDS = 'organisation url fingerprint state descriptorNumber registry addedAt seenAt';
+const FIELDS = `organisation url fingerprint state descriptorNumber registry addedAt seenAt
+  replica { held publishedSize checkedAt frozen }`;
 
 /** An organisation that a gateway federates with; `state` is MUTUAL, WAITING (it has not added us yet) or REMOVED. */
 export type PeerSummary = z.output<typeof peerSchema>;

@@ -94,3 +94,31 @@ test('once peers are connected, heads, entries and cosignatures go over NATS alo
     )
     .toBe(0);
 });
+
+test('each peer shows how much it holds of the others’ ledgers', async () => {
+  const image = buildImage();
+  await push('shown', image);
+  for (const peer of peers) {
+    await expect.poll(() => tagAt(peer, 'shown'), WAIT).toBe(image.descriptor.digest);
+    const held = async () => {
+      const query = `{ peer(organisation: "acme.example") {
+        state replica { origin held publishedSize checkedAt frozen equivocation } } }`;
+      const response = await fetch(`${peer.url}/graphql`, {
+        ...{ method: 'POST', body: JSON.stringify({ query }) },
+        headers: { 'content-type': 'application/json' },
+      });
+      const { data } = (await response.json()) as { data: { peer: { state: string; replica: object } } };
+      return data.peer;
+    };
+    const size = parseNote(await (await fetch(`${acme.url}/log/public/checkpoint`)).text()).text.split(
+      '\n',
+    )[1];
+    await expect.poll(held, WAIT).toMatchObject({
+      state: 'MUTUAL',
+      replica: {
+        ...{ origin: 'acme.example/ledger/public', held: size, publishedSize: size },
+        ...{ frozen: null, equivocation: null, checkedAt: expect.any(String) as unknown },
+      },
+    });
+  }
+});

@@ -1,6 +1,6 @@
 import type { Access, Principal, Readable } from '@dockchains/access';
 import type { Catalog } from '@dockchains/catalog';
-import type { Mirroring, Peers } from '@dockchains/federation';
+import type { Evidence, Mirroring, Peers, ReplicaStatus, Replication } from '@dockchains/federation';
 import type { Ledger, Ledgers } from '@dockchains/ledger';
 import type { Registry } from '@dockchains/registry';
 import DataLoader from 'dataloader';
@@ -16,6 +16,10 @@ export type GraphqlServices = {
   readonly ledgers: Ledgers;
   readonly mirroring: Pick<Mirroring, 'policies'>;
   readonly peers: Peers;
+  readonly replicas: {
+    readonly replication: Pick<Replication, 'status'>;
+    readonly evidence: Pick<Evidence, 'find'>;
+  };
   readonly registry: Registry;
 };
 
@@ -40,6 +44,8 @@ export type GraphqlContext = GraphqlServices & {
   readonly records: DataLoader<string, RecordEntry | undefined>;
   /** A ledger's published size, read once: all records of an answer are judged by the same. */
   readonly publishedSize: (ledger: Ledger) => Promise<bigint>;
+  /** How the replicas of peers' ledgers stand, read once. */
+  readonly replicaStatus: () => Promise<readonly ReplicaStatus[]>;
   /** What the principal may read, asked once. */
   readonly readable: () => Promise<Readable>;
   readonly deadline: Deadline;
@@ -60,6 +66,7 @@ export function createContext(
   const { access, ledgers } = services;
   const sizes = new Map<Ledger, Promise<bigint>>();
   let readable: Promise<Readable> | undefined;
+  let replicas: Promise<readonly ReplicaStatus[]> | undefined;
   const findReadable = (): Promise<Readable> => (readable ??= access.findReadable(request.principal));
   return {
     ...services,
@@ -72,6 +79,7 @@ export function createContext(
       sizes.set(ledger, size);
       return size;
     },
+    replicaStatus: () => (replicas ??= services.replicas.replication.status()),
     readable: findReadable,
     deadline: startDeadline(LIMITS.timeoutMs),
   };

@@ -105,6 +105,13 @@ export const FIELDS: Readonly<
       'registry',
       'addedAt',
       'seenAt',
+      'replica',
+    ],
+  },
+  Replica: {
+    given: [
+      ...['origin', 'held', 'publishedSize', 'publishedAt', 'checkedAt'],
+      ...['frozen', 'equivocation'],
     ],
   },
   MirrorPolicy: { given: ['pattern', 'fetch', 'everySeconds', 'maxBytes'] },

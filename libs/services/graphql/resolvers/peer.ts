@@ -1,4 +1,4 @@
-import type { Peer } from '@dockchains/federation';
+import type { Peer, ReplicaStatus } from '@dockchains/federation';
 
 import { type Connection, type PageArgs, readConnection } from '../connection.ts';
 import type { GraphqlContext } from '../context.ts';
@@ -53,5 +53,19 @@ export const peerTypes = {
       state === 'removed' ? 'removed' : mutual ? 'mutual' : 'waiting',
     descriptorNumber: ({ descriptor }: Peer): number => descriptor.number,
     registry: ({ descriptor }: Peer): string => descriptor.endpoints.registry,
+    replica: async (
+      { organisation }: Peer,
+      _: unknown,
+      { replicaStatus }: GraphqlContext,
+    ): Promise<ReplicaStatus | undefined> =>
+      (await replicaStatus()).find((replica) => replica.organisation === organisation),
+  },
+
+  Replica: {
+    equivocation: async (
+      { origin }: ReplicaStatus,
+      _: unknown,
+      { replicas }: GraphqlContext,
+    ): Promise<string | undefined> => (await replicas.evidence.find(origin))?.proof,
   },
 };
