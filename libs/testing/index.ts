@@ -31,5 +31,7 @@ export { startGatewayPair } from './gateways.ts';
 export type { GatewayPair } from './gateways.ts';
 export { startFederation } from './federation.ts';
 export type { TestFederation, TestOrganisation } from './federation.ts';
+export { startRecorder } from './recorder.ts';
+export type { Recorder } from './recorder.ts';
 export { startNats } from './nats.ts';
 export type { TestNats } from './nats.ts';

@@ -54,16 +54,27 @@ const ALL = ['pull', 'push', 'tag:create', 'tag:move', 'delete'] as const;
 const UNKNOWN = `sha256:${'0'.repeat(64)}`;
 const SETTLE_MS = 20_000;
 
+/** What a test may set: more environment, and what is done before anything private is there. */
+interface UseOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly onStarted?: (gateway: TestGateway) => Promise<void>;
+}
+
 /** Starts a gateway that logs and traces all it can, and uses it. */
-export async function usePrivately(names: PrivateNames): Promise<PrivateUse> {
+export async function usePrivately(
+  names: PrivateNames,
+  { env = {}, onStarted }: UseOptions = {},
+): Promise<PrivateUse> {
   const collector = await startCollector();
   const gateway = await startGateway({
     env: {
       DOCKCHAINS_LOG_LEVEL: 'debug',
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
       OTEL_BSP_SCHEDULE_DELAY: '50',
+      ...env,
     },
   });
+  await onStarted?.(gateway);
   const database = openDatabase(gateway.databaseUrl);
   const tokenKey = await openKey(join(gateway.dataDir, 'keys'), 'token');
   const { organisation, url: publicUrl } = gateway;
