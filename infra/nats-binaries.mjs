@@ -35,15 +35,15 @@ function findNatsServer() {
 
 async function install() {
   if (process.platform !== 'linux') return;
-  if (process.getuid() === 0 && (await installAsRoot())) return;
-  await unpack();
+  if (process.getuid() === 0) await installAsRoot();
+  if (!findNatsServer()) await unpack();
 }
 
 // The lists of packages are missing in many containers, and old on many machines.
 async function installAsRoot() {
   const packages = ['install', '-y', '--no-install-recommends', 'nats-server'];
-  if (await run('apt-get', packages)) return true;
-  return (await run('apt-get', ['update'])) && (await run('apt-get', packages));
+  if (await run('apt-get', packages)) return;
+  if (await run('apt-get', ['update'])) await run('apt-get', packages);
 }
 
 async function unpack() {
