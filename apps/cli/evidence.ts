@@ -1,4 +1,5 @@
 import { ClientError, type EvidenceSubject, type VerifiedEvidence, verifyEvidence } from '@dockchains/client';
+import { splitOrganisation } from '@dockchains/oci';
 
 import { CliError } from './errors.ts';
 import { localName, type Target } from './reference.ts';
@@ -10,11 +11,16 @@ import type { Trust } from './trust.ts';
  * @throws CliError USAGE
  */
 export function subjectOf(
-  { organisation, registry, repository, tag, digest }: Target,
+  { organisation: target, registry, repository, tag, digest }: Target,
   name?: string,
 ): EvidenceSubject {
-  const known = organisation?.name ?? name ?? (registry.includes(':') ? undefined : registry);
-  if (known !== undefined) return { organisation: known, repository, tag, digest };
+  const known = target?.name ?? name ?? (registry.includes(':') ? undefined : registry);
+  if (known !== undefined) {
+    // A gateway has others' repositories under their organisation's name, and that organisation's ledger speaks for them.
+    const named = splitOrganisation(repository, known);
+    const organisation = named.organisation ?? known;
+    return { organisation, repository: named.repository, tag, digest };
+  }
   throw new CliError(
     'USAGE',
     `${registry} is not the registry of an organisation that is known here, so nothing says whose ledger must speak. Write the organisation's name for it, like acme.example/${repository}, or run "dockchains login ${registry}".`,

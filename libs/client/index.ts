@@ -41,6 +41,7 @@ export {
   setMirrorPolicy,
 } from './mirror-policies.ts';
 export { type LogReader, openDirectoryLog, openGatewayLog, openHttpLog } from './log.ts';
+export { findMirroredProof } from './mirror-proof.ts';
 export {
   type Artifact,
   findLedger,

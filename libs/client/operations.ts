@@ -34,7 +34,11 @@ const artifactSchema = z.object({
   digest,
   mediaType: z.string().max(255),
   publishedAt: z.string().max(64),
+  /** Whose repository it is in. */
+  organisation: z.string().max(253),
   record: recordSchema.nullable(),
+  /** Of the record in another organisation's public ledger, of which the gateway has a mirror. */
+  index: ledgerIndex.nullable(),
 });
 
 const ledgerSchema = z.object({
@@ -63,7 +67,9 @@ const RECORD_FIELDS = 'id kind index state origin statement proof';
 
 const ARTIFACT: Operation<{ artifact: Artifact | null }> = {
   document: `query Artifact($reference: String!) {
-    artifact(reference: $reference) { repository digest mediaType publishedAt record { ${RECORD_FIELDS} } }
+    artifact(reference: $reference) {
+      repository organisation digest mediaType publishedAt index record { ${RECORD_FIELDS} }
+    }
   }`,
   data: z.object({ artifact: artifactSchema.nullable() }),
   scope: READ_SCOPE,

@@ -11,15 +11,20 @@ import {
 } from '@dockchains/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { createWorkplace, type Workplace } from '../../apps/cli/test-io.ts';
+
 const cleanup = new AsyncDisposableStack();
 let acme: TestGateway;
 let globex: TestGateway;
+let friend: Workplace;
+let stranger: Workplace;
 
 beforeAll(async () => {
   [acme, globex] = await Promise.all([startGateway(), startGateway({ organisation: 'globex.example' })]);
   cleanup.defer(() => globex.close());
   cleanup.defer(() => acme.close());
   await makePeers(acme, globex);
+  [friend, stranger] = await Promise.all([workplaceOf(acme, globex), workplaceOf(globex)]);
 });
 afterAll(() => cleanup.disposeAsync());
 
@@ -53,6 +58,27 @@ const mirrored = (tag: string, { descriptor }: BuiltManifest): Promise<void> =>
     })
     .toBe(descriptor.digest);
 
+const workplaceOf = async (...known: readonly TestGateway[]): Promise<Workplace> => {
+  const place = await createWorkplace();
+  cleanup.defer(() => place.remove());
+  place.io.fetch = globalThis.fetch;
+  for (const { host } of known) await place.run('login', host);
+  return place;
+};
+
+// Whoever knows acme's key is told by globex what acme recorded; whoever does not, believes nothing.
+const verifiesAtGlobex = async (tag: string, { descriptor }: BuiltManifest): Promise<void> => {
+  const reference = `${globex.host}/acme.example/public/app:${tag}`;
+  const verified = await friend.run('verify', reference);
+  expect(verified).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(verified.stdout).toMatch(/^Verified: acme\.example recorded at index \d+ that principal/);
+  expect(verified.stdout).toContain(`set public/app:${tag} to ${descriptor.digest}`);
+  expect((await friend.run('inspect', reference)).stdout).toContain('acme.example/ledger/public, mirrored');
+  const refused = await stranger.run('verify', reference);
+  expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
+  expect((await friend.run('verify', `${globex.host}/acme.example/public/app:none`)).exitCode).toBe(1);
+};
+
 test('what is pushed to acme can be pulled from globex under acme’s name, byte for byte', async () => {
   const image = newImage();
   await push('1.0', image);
@@ -76,6 +102,7 @@ test('while acme is away globex gives what it has, and says of nothing else that
   await push('unpulled', unpulled);
   await mirrored('unpulled', unpulled);
   await acme.stop();
+  await verifiesAtGlobex('kept', kept);
 
   for (const { descriptor, bytes } of kept.blobs) {
     const blob = await atGlobex(`blobs/${descriptor.digest}`);

@@ -63,11 +63,12 @@ async function inspect(io: Io, reference: string): Promise<Outcome> {
     ['source', manifest.annotations?.[SOURCE]],
     ['published', artifact.publishedAt],
     ['record', artifact.record === null ? undefined : `${artifact.record.id} (${artifact.record.kind})`],
-    ['index', artifact.record?.index?.toString()],
+    ['index', (artifact.record?.index ?? artifact.index)?.toString()],
     ['state', artifact.record?.state.toLowerCase()],
     ['recorded', record?.time],
     ['principal', principal],
     ['ledger', ledger && `${ledger.origin}, ${ledger.publishedSize} of ${ledger.size} entries published`],
+    ['ledger', artifact.index === null ? undefined : `${artifact.organisation}/ledger/public, mirrored here`],
     ['frozen', ledger?.frozen ?? undefined],
   ]);
   const rows = parts.map((part) => [

@@ -9,7 +9,7 @@ import { openGateway } from '../gateway.ts';
 import type { Io } from '../io.ts';
 import { readOrganisations } from '../organisations.ts';
 import type { Outcome } from '../output.ts';
-import { getProved, parseSeconds } from '../records.ts';
+import { getProof, parseSeconds } from '../records.ts';
 import { localName, parseTarget } from '../reference.ts';
 import { readTrust } from '../trust.ts';
 
@@ -37,7 +37,7 @@ async function prove(io: Io, reference: string, options: ProveOptions): Promise<
   // A host that is not known yet says itself whose it is; the policy then has to know that organisation.
   const name = target.organisation?.name ?? (await getOrganisation(io.fetch, target.url)).name;
   const waitSeconds = parseSeconds(options.wait);
-  const { proof } = await getProved(io, session, { reference: localName(target), waitSeconds });
+  const proof = await getProof(io, session, { reference: localName(target), waitSeconds });
   const verified = verifyUnder(trust, proof, subjectOf(target, name));
 
   const path = resolve(io.cwd, options.output ?? bundleName(target));

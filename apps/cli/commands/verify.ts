@@ -10,7 +10,7 @@ import { openGateway } from '../gateway.ts';
 import type { Io } from '../io.ts';
 import { readOrganisations } from '../organisations.ts';
 import type { Outcome } from '../output.ts';
-import { getProved, parseSeconds } from '../records.ts';
+import { getProof, parseSeconds } from '../records.ts';
 import { localName, parseTarget, type Target } from '../reference.ts';
 import { readTrust, type Trust } from '../trust.ts';
 
@@ -22,7 +22,8 @@ export const registerVerify: Register = (parent, { io, print }) => {
     commandOf('verify <reference>', {
       summary: 'check what the ledger says of an image, and say exactly what that proves',
       examples: `dockchains verify acme.example/public/app:1.0 --bundle app.tlog-proof    (uses no network)
-dockchains verify acme.example/public/app:1.0    (asks the gateway too whether the tag still stands)`,
+dockchains verify acme.example/public/app:1.0    (asks the gateway too whether the tag still stands)
+dockchains verify globex.example/acme.example/public/app:1.0    (asks globex, which mirrors it)`,
     })
       .option('--bundle <file>', 'verify this proof, as "prove" writes it, without any network')
       .option('--policy <file>', 'C2SP tlog-policy that says whose signatures count')
@@ -63,7 +64,7 @@ async function verifyOnline(
   const name = target.organisation?.name ?? (await getOrganisation(io.fetch, target.url)).name;
   // What is asked for now is the tag; a digest behind it is what the tag is hoped to be.
   const asked = target.tag === undefined ? target : { ...target, digest: undefined };
-  const { proof } = await getProved(io, session, { reference: localName(asked), waitSeconds });
+  const proof = await getProof(io, session, { reference: localName(asked), waitSeconds });
   // After the record: a tag that moves in between shows as moved, never as standing.
   const { digest } = await getManifest(session, target.repository, target.current);
   const asOf = io.clock().toISOString();

@@ -11,6 +11,8 @@ export interface CatalogArtifact {
   /** Bytes of the manifest itself. */
   readonly size: bigint;
   readonly recordId: string;
+  /** Of the record in its organisation's public ledger. */
+  readonly index: bigint;
   readonly publishedAt: Date;
   /** The tag that it was found by. */
   readonly tag?: string;
@@ -51,20 +53,20 @@ const LIST_TAGS: Statement = {
 };
 const FIND_BY_TAG: Statement = {
   name: 'catalog_find_by_tag',
-  text: `SELECT ${ARTIFACT}, t.record_id AS "recordId", a.published_at AS "publishedAt", t.name AS tag
+  text: `SELECT ${ARTIFACT}, t.record_id AS "recordId", t.index, a.published_at AS "publishedAt", t.name AS tag
          FROM catalog_repository c JOIN catalog_tag t ON t.repository_id = c.id
            JOIN catalog_artifact a ON a.repository_id = c.id AND a.digest = t.digest
          WHERE ${IS_SHOWN} AND c.organisation = $2 AND c.name = $3 AND t.name = $4`,
 };
 const FIND_BY_DIGEST: Statement = {
   name: 'catalog_find_by_digest',
-  text: `SELECT ${ARTIFACT}, a.record_id AS "recordId", a.published_at AS "publishedAt"
+  text: `SELECT ${ARTIFACT}, a.record_id AS "recordId", a.index, a.published_at AS "publishedAt"
          FROM catalog_repository c JOIN catalog_artifact a ON a.repository_id = c.id
          WHERE ${IS_SHOWN} AND c.organisation = $2 AND c.name = $3 AND a.digest = $4`,
 };
 const LIST_BY_DIGEST: Statement = {
   name: 'catalog_list_by_digest',
-  text: `SELECT ${ARTIFACT}, a.record_id AS "recordId", a.published_at AS "publishedAt"
+  text: `SELECT ${ARTIFACT}, a.record_id AS "recordId", a.index, a.published_at AS "publishedAt"
          FROM catalog_artifact a JOIN catalog_repository c ON c.id = a.repository_id
          WHERE ${IS_SHOWN} AND a.digest = $2 AND c.organisation || '/' || c.name > $3
          ORDER BY c.organisation || '/' || c.name LIMIT $4`,

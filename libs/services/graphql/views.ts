@@ -22,6 +22,8 @@ export interface ArtifactView {
   readonly mediaType: string;
   readonly size: number;
   readonly recordId: string;
+  /** Of the record in another organisation's public ledger. */
+  readonly index?: bigint;
   readonly publishedAt: Date;
   readonly tag?: string | undefined;
 }

@@ -87,7 +87,7 @@ export const FIELDS: Readonly<
     anew: ['record'],
   },
   Artifact: {
-    given: ['id', 'repository', 'organisation', 'digest', 'mediaType', 'size', 'tag', 'publishedAt'],
+    given: ['id', 'repository', 'organisation', 'digest', 'mediaType', 'size', 'tag', 'publishedAt', 'index'],
     anew: ['record'],
   },
   Record: { given: ['id', 'origin', 'kind', 'index', 'state', 'entry', 'statement', 'proof'] },
