@@ -99,6 +99,11 @@ export function countUploads(blobs: BlobStore, metrics: Pick<Metrics, 'countRece
         throw error;
       }
     },
+    async receiveShort(...call) {
+      const short = await blobs.receiveShort(...call);
+      if ('bytes' in short) metrics.countReceived(short.bytes.length);
+      return short;
+    },
   };
 }
 

@@ -39,6 +39,7 @@ const BLOB_OPERATIONS = [
   'listSetAside',
   'createUpload',
   'appendUpload',
+  'receiveShort',
   'uploadSize',
   'commitUpload',
   'cancelUpload',

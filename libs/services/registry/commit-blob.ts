@@ -5,9 +5,13 @@ import type { RegistryDeps } from './deps.ts';
 import { leaseUntil } from './lease.ts';
 import { uploadUnknown } from './unknown.ts';
 
-/** An upload whose bytes are all there, and the row id of the repository that they are for, made if need be. */
+/**
+ * An upload whose bytes are all there, in the store's file or in memory, and the row id of the repository that they are for, made
+ * if need be.
+ */
 export interface CompleteUpload {
   readonly id: string;
+  readonly bytes?: Buffer;
   readonly ensureRepositoryId: () => Promise<number>;
 }
 
@@ -22,7 +26,7 @@ type Deps = Pick<RegistryDeps, 'blobs' | 'contentCalls' | 'clock'> & { readonly 
  */
 export async function commitBlob(deps: Deps, upload: CompleteUpload, digest: Digest): Promise<void> {
   let lease: { repositoryId: number; until: Date } | undefined;
-  const { size } = await placeUpload(deps, upload.id, digest, async () => {
+  const { size } = await placeUpload(deps, upload, digest, async () => {
     lease = { repositoryId: await upload.ensureRepositoryId(), until: leaseUntil(deps) };
     await deps.contentCalls.lease({ ...lease, digest });
   });
@@ -42,12 +46,14 @@ export async function commitBlob(deps: Deps, upload: CompleteUpload, digest: Dig
 
 async function placeUpload(
   { blobs }: Deps,
-  id: string,
+  { id, bytes }: CompleteUpload,
   digest: Digest,
   beforePlacing: () => Promise<void>,
 ): Promise<{ size: number }> {
   try {
-    return await blobs.commitUpload(id, digest, beforePlacing);
+    if (bytes === undefined) return await blobs.commitUpload(id, digest, beforePlacing);
+    await blobs.put(bytes, digest, beforePlacing);
+    return { size: bytes.length };
   } catch (error) {
     if (!(error instanceof BlobStoreError)) throw error;
     if (error.code === 'UPLOAD_UNKNOWN') throw uploadUnknown();

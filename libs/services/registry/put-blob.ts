@@ -7,6 +7,7 @@ import type { BlobRequest } from './get-blob.ts';
 import { brokenOff, receiveChunk } from './receive-chunk.ts';
 import { ensureRepository, getVisibility } from './repositories.ts';
 import { transact } from './transact.ts';
+import { MAX_HELD_BYTES } from './hold-chunk.ts';
 
 /** A blob whole, in one request. */
 export interface PutBlob extends BlobRequest {
@@ -25,12 +26,24 @@ export async function putBlob(deps: RegistryDeps, request: PutBlob): Promise<voi
   deps.ledger.requireWritable();
   const visibility = await getVisibility(deps, repository);
   const id = deps.randomBytes(16).toString('hex');
+  const ensureRepositoryId = (): Promise<number> =>
+    transact(deps.database, (transaction) => ensureRepository(transaction, repository, visibility));
+
+  const short = await deps.blobs.receiveShort(source, MAX_HELD_BYTES);
+  if ('bytes' in short) {
+    const { bytes, failure } = short;
+    if (failure !== undefined) throw brokenOff({ total: bytes.length, failure });
+    await commitBlob(deps, { id, bytes, ensureRepositoryId }, digest);
+    return;
+  }
   await deps.blobs.createUpload(id, digestAlgorithm(digest));
   try {
-    const received = await receiveChunk(deps.blobs, { id, received: 0 }, { source });
+    const received = await receiveChunk(
+      deps.blobs,
+      { id, received: 0 },
+      { head: short.head, source: short.rest },
+    );
     if (received.failure !== undefined) throw brokenOff(received);
-    const ensureRepositoryId = (): Promise<number> =>
-      transact(deps.database, (transaction) => ensureRepository(transaction, repository, visibility));
     await commitBlob(deps, { id, ensureRepositoryId }, digest);
   } catch (error) {
     await deps.blobs.cancelUpload(id).catch(() => false); // the sweep gets it

@@ -8,6 +8,8 @@ import { type Upload, UPLOAD_LIFETIME_MS } from './uploads.ts';
 /** The bytes of one request, and where its sender says that they begin; their end is where they end. */
 export interface Chunk {
   readonly source: ByteSource;
+  /** Those that were read ahead of the source's. */
+  readonly head?: Buffer;
   /** First byte of a Content-Range; undefined for a streamed chunk. */
   readonly start?: number;
 }
@@ -22,6 +24,18 @@ export interface Received {
 const MAX_BLOB_BYTES = 2 ** 40;
 
 /**
+ * Returns if a chunk begins where the upload ends, or does not say where.
+ * @throws OciError BLOB_UPLOAD_INVALID with status 416
+ */
+export function requireStart(received: number, start: number | undefined): void {
+  if (start === undefined || start === received) return;
+  throw new OciError('BLOB_UPLOAD_INVALID', 'The chunk does not begin where the upload ends.', {
+    status: 416,
+    detail: { expected: received, received: start },
+  });
+}
+
+/**
  * Writes a chunk behind what an upload has, under its lock; `lost` aborts when that is lost. It is not counted yet: after a
  * crash the next chunk cuts it off.
  * @throws OciError BLOB_UPLOAD_INVALID with status 416 if it does not begin where the upload ends, BLOB_UPLOAD_UNKNOWN,
@@ -30,15 +44,14 @@ const MAX_BLOB_BYTES = 2 ** 40;
 export async function receiveChunk(
   blobs: BlobStore,
   { id, received }: Pick<Upload, 'id' | 'received'>,
-  { source, start, lost }: Chunk & { lost?: AbortSignal },
+  { source, head, start, lost }: Chunk & { lost?: AbortSignal },
 ): Promise<Received> {
-  if (start !== undefined && start !== received) {
-    throw new OciError('BLOB_UPLOAD_INVALID', 'The chunk does not begin where the upload ends.', {
-      status: 416,
-      detail: { expected: received, received: start },
-    });
-  }
-  const options = { maxBytes: MAX_BLOB_BYTES - received, ...(lost !== undefined && { signal: lost }) };
+  requireStart(received, start);
+  const options = {
+    maxBytes: MAX_BLOB_BYTES - received,
+    ...(head !== undefined && { head }),
+    ...(lost !== undefined && { signal: lost }),
+  };
   try {
     const written = await blobs.appendUpload(id, received, source, options);
     return { total: received + written.received, failure: undefined };

@@ -58,7 +58,7 @@ describe('uploads', () => {
       principal,
       repository: REPOSITORY,
       id,
-      source: Readable.from([Buffer.from('a')]),
+      source: Readable.from([Buffer.alloc(100_000)]),
     });
     expect(await registry.sweepUploads()).toBe(0);
 

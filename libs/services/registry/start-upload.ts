@@ -5,6 +5,7 @@ import type { RegistryDeps } from './deps.ts';
 import { ensureRepository, getVisibility } from './repositories.ts';
 import { transact } from './transact.ts';
 import { insertUploads, MAX_SESSIONS, type NewUpload } from './upload-calls.ts';
+import { USUAL_ALGORITHM } from './upload-file.ts';
 import { UPLOAD_LIFETIME_MS } from './uploads.ts';
 
 /** Who begins an upload to which repository; the algorithm is the one that the closing digest will most likely have. */
@@ -15,8 +16,8 @@ export interface StartUpload {
 }
 
 /**
- * Begins an upload session and gives its id (distribution-spec, Pushing blobs). The file is made before the row: one
- * without a row is swept, a row without a file would be a session that can't go on.
+ * Begins an upload session and gives its id (distribution-spec, Pushing blobs). Its file is made by the first chunk that needs one,
+ * or here where the digest is to be another than the usual: the store hashes what it writes.
  * @throws OciError DENIED, TOOMANYREQUESTS over 1,000 sessions; AccessError; LedgerError FROZEN; BlobStoreError
  */
 export async function startUpload(deps: RegistryDeps, request: StartUpload): Promise<string> {
@@ -28,11 +29,12 @@ export async function startUpload(deps: RegistryDeps, request: StartUpload): Pro
   const expiresAt = new Date(now.getTime() + UPLOAD_LIFETIME_MS);
   const upload: NewUpload = { id, repository, principalId: principal.id, at: now, expiresAt };
 
-  await deps.blobs.createUpload(id, algorithm);
+  const isUsual = algorithm === undefined || algorithm === USUAL_ALGORITHM;
+  if (!isUsual) await deps.blobs.createUpload(id, algorithm);
   try {
     if (!(await deps.uploadCalls.begin(upload))) await insertFirst(deps, upload);
   } catch (error) {
-    await deps.blobs.cancelUpload(id).catch(() => false); // the sweep gets it
+    if (!isUsual) await deps.blobs.cancelUpload(id).catch(() => false); // the sweep gets it
     throw error;
   }
   return id;

@@ -1,7 +1,8 @@
 import type { Statement } from '@dockchains/database';
 
 import type { RegistryDeps } from './deps.ts';
-import { lockKey, UPLOAD_LIFETIME_MS } from './uploads.ts';
+import { lockKey } from './upload-calls.ts';
+import { UPLOAD_LIFETIME_MS } from './uploads.ts';
 
 const BATCH = 1000;
 

@@ -4,6 +4,7 @@ import { OciError, type RepositoryName } from '@dockchains/oci';
 
 import type { RegistryDeps } from './deps.ts';
 import { uploadUnknown } from './unknown.ts';
+import { lockKey } from './upload-calls.ts';
 
 /** Who goes on with which upload session. */
 export interface UploadRequest {
@@ -18,10 +19,16 @@ export interface Upload {
   readonly id: string;
   readonly repositoryId: number;
   readonly received: number;
+  /** Whether they are in its row, where an upload begins; else they are in the store's file. */
+  readonly inRow: boolean;
+  /** What is in the row, if that was asked for. */
+  readonly held: Buffer;
 }
 
 /** How long a session lives after its last chunk. */
 export const UPLOAD_LIFETIME_MS = 24 * 60 * 60 * 1000;
+
+const EMPTY = Buffer.alloc(0);
 
 const FIND_OWNER: Statement = {
   name: 'registry_find_upload_owner',
@@ -40,16 +47,22 @@ export async function findUploadOwner(database: Queryable, id: string): Promise<
 }
 
 /**
- * Gets the state of an upload.
+ * Gets the state of an upload; `whole`: with the bytes that its row holds.
  * @throws OciError BLOB_UPLOAD_UNKNOWN also if it is another principal's; AccessError
  */
-export async function getUpload(deps: RegistryDeps, request: UploadRequest): Promise<Upload> {
-  const { principal, repository, id } = request;
-  await deps.access.require(principal, 'push', repository);
-  const row = await deps.uploadCalls.find({ id, repository });
-  if (row === undefined || (row.principalId ?? undefined) !== principal.id) throw uploadUnknown();
-  if (row.expiresAt.getTime() <= deps.clock().getTime()) throw uploadUnknown();
-  return { id, repositoryId: row.repositoryId, received: Number(row.received) };
+export async function getUpload(
+  { access, uploadCalls, clock }: RegistryDeps,
+  { principal, repository, id: sent }: UploadRequest,
+  whole = false,
+): Promise<Upload> {
+  const id = isUploadId(sent) ? sent : '';
+  const wanted = { principalId: principal.id ?? null, repository, id, whole };
+  const { facts, upload } = await uploadCalls.find(wanted);
+  access.judge(principal, repository, facts).require('push');
+  if (upload === undefined || (upload.principalId ?? undefined) !== principal.id) throw uploadUnknown();
+  if (upload.until.getTime() <= clock().getTime()) throw uploadUnknown();
+  const { repositoryId, received, inRow, held } = upload;
+  return { id, repositoryId, received: Number(received), inRow, held: held ?? EMPTY };
 }
 
 /**
@@ -65,22 +78,22 @@ export async function withUpload<T>(
   if (!isUploadId(request.id)) throw uploadUnknown();
   const lock = await deps.database.tryLock(lockKey(request.id));
   if (lock === undefined) {
-    throw new OciError(
-      'BLOB_UPLOAD_INVALID',
-      'Another request is writing to this upload: ask for its state, then go on from there.',
-      { status: 416 },
-    );
+    throw uploadBusy();
   }
   try {
     // Read under the lock: what another request received before this one is counted.
-    return await work(await getUpload(deps, request), lock.lost);
+    return await work(await getUpload(deps, request, true), lock.lost);
   } finally {
     if (lock.lost.aborted) deps.blobs.forgetUpload(request.id);
     await lock.release();
   }
 }
 
-/** The advisory lock's key of an upload: the first 8 bytes of its id. */
-export function lockKey(id: string): bigint {
-  return BigInt.asIntN(64, BigInt(`0x${id.slice(0, 16)}`));
+/** The answer to a request that found another one at its upload. */
+export function uploadBusy(): OciError {
+  return new OciError(
+    'BLOB_UPLOAD_INVALID',
+    'Another request is writing to this upload: ask for its state, then go on from there.',
+    { status: 416 },
+  );
 }

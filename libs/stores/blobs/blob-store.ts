@@ -2,6 +2,8 @@ import type { Readable, Writable } from 'node:stream';
 
 import type { Digest, DigestAlgorithm } from '@dockchains/oci';
 
+import type { BlobStoreError } from './errors.ts';
+
 /** Bytes `start` to `end` of a blob, both inclusive. */
 export type BlobRange = { start: number; end: number };
 
@@ -17,8 +19,13 @@ export type OpenBlob = AsyncDisposable & {
 /** Where the bytes of an upload come from. */
 export type ByteSource = Readable | AsyncIterable<Buffer>;
 
-/** Limits of an append: more than `maxBytes` is refused; `signal` ends the wait for a source that has stopped. */
-export type AppendOptions = { maxBytes?: number; signal?: AbortSignal };
+/** What a source was that may be short: all its bytes and why it ended, if not by itself; or its first bytes, and the source for those behind. */
+export type ShortSource =
+  | { readonly bytes: Buffer; readonly failure?: BlobStoreError }
+  | { readonly head: Buffer; readonly rest: ByteSource };
+
+/** Of an append: `head` comes before the source's bytes; more than `maxBytes` is refused; `signal` ends the wait for a source that has stopped. */
+export type AppendOptions = { head?: Buffer; maxBytes?: number; signal?: AbortSignal };
 
 /** A blob taken out of its place, on its way to be removed; `size` in bytes, `key` is the store's own. */
 export type SetAside = { key: string; digest: Digest; size: number };
@@ -49,10 +56,10 @@ export type BlobStore = {
    */
   read(digest: Digest, maxBytes: number): Promise<Buffer>;
   /**
-   * Stores bytes that are in memory, such as a manifest; again is no harm.
+   * Stores bytes that are in memory, such as a manifest; again is no harm. `beforePlacing` runs once they are verified, before anything is written.
    * @throws BlobStoreError DIGEST_MISMATCH
    */
-  put(bytes: Uint8Array, digest: Digest): Promise<void>;
+  put(bytes: Uint8Array, digest: Digest, beforePlacing?: () => Promise<void>): Promise<void>;
   /**
    * Takes a blob out of its place, from where it is discarded or restored; undefined if it is not there. Removal has two steps because a caller
    * that hung may come to this one after another has stored the blob anew: it must be able to take it back.
@@ -66,10 +73,16 @@ export type BlobStore = {
   listSetAside(): Promise<SetAside[]>;
 
   /**
-   * Begins an upload under an id of the caller's, 1 to 128 letters, digits, `-` and `_`. The algorithm is the one that the commit will most likely name.
+   * Begins an upload under an id of the caller's, 1 to 128 letters, digits, `-` and `_`, with bytes that it has already. The algorithm is the one that
+   * the commit will most likely name.
    * @throws BlobStoreError UPLOAD_EXISTS, KEY_INVALID
    */
-  createUpload(id: string, algorithm?: DigestAlgorithm): Promise<void>;
+  createUpload(id: string, algorithm?: DigestAlgorithm, bytes?: Buffer): Promise<void>;
+  /**
+   * Takes a source whole into memory if it ends within `maxBytes`, failing or not; nothing is stored. Of a longer one more is to be read.
+   * @throws BlobStoreError IO if it gives something that is no buffer
+   */
+  receiveShort(source: ByteSource, maxBytes: number): Promise<ShortSource>;
   /**
    * Writes the source's bytes at `offset`, cutting off first what lies behind it: that was never acknowledged. Holds at most a few MiB in memory.
    * If the source fails, what it gave before is kept and counted in the error's `received`; in every other failure the upload is back at `offset`.

@@ -66,5 +66,7 @@ function drain(
         }, reject);
     });
     stream.on('data', receive);
+    // Whoever looked into the source before has paused it.
+    stream.resume();
   });
 }

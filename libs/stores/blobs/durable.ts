@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import { hasErrno } from './errors.ts';
@@ -46,21 +46,41 @@ export class DurableFolder {
     this.#known.add(folder);
   }
 
-  /** Writes the bytes to a temporary file, syncs it, and lets `place` link or rename it; whatever happens, no temporary file stays. */
+  /** Writes the bytes to a temporary file, syncs it, and lets `place` link it; whatever happens, no temporary file stays. */
   async write(bytes: Uint8Array, place: (temporary: string) => Promise<void>): Promise<void> {
-    const temporary = join(this.#temporary, randomUUID());
+    const temporary = this.#nameTemporary();
     try {
-      const file = await open(temporary, 'wx', 0o640);
-      try {
-        await writeFully(file, bytes, 0);
-        await file.datasync();
-      } finally {
-        await file.close();
-      }
+      await writeSynced(temporary, bytes);
       await place(temporary);
     } finally {
-      await unlink(temporary).catch(() => undefined); // renamed, or swept by the next start
+      await unlink(temporary).catch(() => undefined); // swept by a later start
     }
+  }
+
+  /** Writes the bytes to a temporary file, syncs it and renames it; the folder is the caller's to sync. */
+  async replace(bytes: Uint8Array, path: string): Promise<void> {
+    const temporary = this.#nameTemporary();
+    try {
+      await writeSynced(temporary, bytes);
+      await rename(temporary, path);
+    } catch (error) {
+      await unlink(temporary).catch(() => undefined); // swept by a later start
+      throw error;
+    }
+  }
+
+  #nameTemporary(): string {
+    return join(this.#temporary, randomUUID());
+  }
+}
+
+async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, 'wx', 0o640);
+  try {
+    await writeFully(file, bytes, 0);
+    await file.datasync();
+  } finally {
+    await file.close();
   }
 }
 

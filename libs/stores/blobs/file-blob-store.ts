@@ -1,4 +1,4 @@
-import { open, rename, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { type Digest, digestAlgorithm, digestHex, digestOf } from '@dockchains/oci';
@@ -9,6 +9,7 @@ import { BlobStoreError, guarded, hasErrno } from './errors.ts';
 import { FileAsides } from './file-asides.ts';
 import { FileUploads } from './file-uploads.ts';
 import { openBlobOf } from './open-blob.ts';
+import { receiveShort } from './receive-short.ts';
 
 /**
  * Opens a blob store in a folder of the file system, made if it is not there: `blobs/<algorithm>/<2 hex>/<hex>`, `uploads/<id>`, `removed/` and
@@ -32,17 +33,25 @@ export async function openFileBlobStore(root: string, now: Date = new Date()): P
     stat: (digest) => guarded('look up a blob', () => statBlob(pathOf(digest))),
     open: (digest, range) => guarded('open a blob', () => openBlob(pathOf(digest), digest, range)),
     read: (digest, maxBytes) => guarded('read a blob', () => readBlob(pathOf(digest), digest, maxBytes)),
-    put: (bytes, digest) => guarded('store a blob', () => putBlob(folder, pathOf(digest), bytes, digest)),
+    put: (bytes, digest, beforePlacing) =>
+      withStep(beforePlacing, (place) =>
+        guarded('store a blob', () => putBlob({ folder, path: pathOf(digest), place }, bytes, digest)),
+      ),
     setAside: (digest) => guarded('set a blob aside', () => asides.setAside(digest)),
     restore: (aside) => guarded('put a blob back', () => asides.restore(aside)),
     discard: (aside) => guarded('delete a blob', () => asides.discard(aside)),
     listSetAside: () => guarded('list what is set aside', () => asides.list()),
-    createUpload: (id, algorithm) => guarded('begin an upload', () => uploads.create(id, algorithm)),
+    createUpload: (id, algorithm, bytes) =>
+      guarded('begin an upload', () => uploads.create(id, algorithm, bytes)),
+    receiveShort: (source, maxBytes) => receiveShort(source, maxBytes),
     appendUpload: (id, offset, source, options) =>
       guarded('write an upload', () => uploads.append(id, offset, source, options)),
     openUpload: (id, range) => guarded('read an upload', () => uploads.read(id, range)),
     uploadSize: (id) => guarded('look up an upload', () => uploads.size(id)),
-    commitUpload: (id, expected, beforePlacing) => commitUpload(uploads, id, expected, beforePlacing),
+    commitUpload: (id, expected, beforePlacing) =>
+      withStep(beforePlacing, (place) =>
+        guarded('commit an upload', () => uploads.commit(id, expected, place)),
+      ),
     cancelUpload: (id) => guarded('cancel an upload', () => uploads.cancel(id)),
     forgetUpload: (id) => {
       uploads.forget(id);
@@ -91,36 +100,35 @@ async function readBlob(path: string, digest: Digest, maxBytes: number): Promise
 }
 
 async function putBlob(
-  folder: DurableFolder,
-  path: string,
+  { folder, path, place }: { folder: DurableFolder; path: string; place: (() => Promise<void>) | undefined },
   bytes: Uint8Array,
   digest: Digest,
 ): Promise<void> {
   if (digestOf(bytes, digestAlgorithm(digest)) !== digest) {
     throw new BlobStoreError('DIGEST_MISMATCH', `The bytes are not those of ${digest}.`);
   }
+  await place?.();
   await folder.ensure(dirname(path));
   const there = await statBlob(path);
-  if (there?.size !== bytes.length) await folder.write(bytes, (temporary) => rename(temporary, path));
+  if (there?.size !== bytes.length) await folder.replace(bytes, path);
   // Also where the blob was there: whoever put it may not have got this far.
   await syncFolder(dirname(path));
 }
 
-/** What the caller's own step throws stays the caller's. */
-async function commitUpload(
-  uploads: FileUploads,
-  id: string,
-  expected: Digest,
-  beforePlacing: () => Promise<void> = () => Promise.resolve(),
-): Promise<{ size: number }> {
+/** Runs an operation within which the caller has a step of his own: what that throws stays the caller's. */
+async function withStep<T>(
+  step: (() => Promise<void>) | undefined,
+  operation: (step: (() => Promise<void>) | undefined) => Promise<T>,
+): Promise<T> {
+  if (step === undefined) return operation(undefined);
   let refusal: { error: unknown } | undefined;
   const place = (): Promise<void> =>
-    beforePlacing().catch((error: unknown) => {
+    step().catch((error: unknown) => {
       refusal = { error };
       throw error;
     });
   try {
-    return await guarded('commit an upload', () => uploads.commit(id, expected, place));
+    return await operation(place);
   } catch (error) {
     throw refusal === undefined ? error : refusal.error;
   }

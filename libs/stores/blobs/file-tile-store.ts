@@ -1,4 +1,4 @@
-import { link, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { link, readdir, readFile, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { DurableFolder, syncFolder } from './durable.ts';
@@ -73,7 +73,7 @@ async function readOrAbsent(path: string): Promise<Buffer | undefined> {
 
 async function replace(folder: DurableFolder, path: string, bytes: Uint8Array): Promise<void> {
   await folder.ensure(dirname(path));
-  await folder.write(bytes, (temporary) => rename(temporary, path));
+  await folder.replace(bytes, path);
   await syncFolder(dirname(path));
 }
 

@@ -66,6 +66,26 @@ test('goes on with an upload after a restart', async () => {
   expect(await restarted.commitUpload(ID, digestOf(Buffer.from('abcdef')))).toEqual({ size: 6 });
 });
 
+test('begins with bytes that it has already, and writes some ahead of the source', async () => {
+  await store.createUpload('begun', 'sha256', Buffer.from('ab'));
+  expect(await store.uploadSize('begun')).toBe(2);
+  const head = Buffer.from('cd');
+  expect(await store.appendUpload('begun', 2, from('ef'), { head })).toEqual({ received: 4 });
+  const tooLong = store.appendUpload('begun', 6, from('g'), { head, maxBytes: 1 });
+  await expect(tooLong).rejects.toMatchObject({ code: 'TOO_LARGE' });
+  expect(await store.commitUpload('begun', digestOf(Buffer.from('abcdef')))).toEqual({ size: 6 });
+});
+
+test('keeps what was read ahead of a source that is broken off before it is read on', async () => {
+  const source = new PassThrough();
+  source.on('error', () => undefined).destroy(new Error('aborted'));
+  await expect(store.appendUpload(ID, 0, source, { head: Buffer.from('abc') })).rejects.toMatchObject({
+    code: 'SOURCE_FAILED',
+    received: 3,
+  });
+  expect(await onDisk()).toBe('abc');
+});
+
 test('cuts off what a crash has left behind the offset', async () => {
   await store.appendUpload(ID, 0, from('abc'));
   await appendFile(join(root, 'uploads', ID), 'never acknowledged');

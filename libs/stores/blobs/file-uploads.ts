@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { type Digest, digestAlgorithm, type DigestAlgorithm, digestHex } from '@dockchains/oci';
 
 import type { AppendOptions, BlobRange, ByteSource, OpenBlob, UploadInfo } from './blob-store.ts';
-import { type DurableFolder, syncFolder } from './durable.ts';
+import { type DurableFolder, syncFolder, writeFully } from './durable.ts';
 import { BlobStoreError, hasErrno } from './errors.ts';
 import { openBlobOf } from './open-blob.ts';
 import { PieceFile } from './piece-file.ts';
@@ -43,15 +43,25 @@ export class FileUploads {
     await this.#folder.ensure(this.#root);
   }
 
-  async create(id: string, algorithm: DigestAlgorithm = 'sha256'): Promise<void> {
+  async create(
+    id: string,
+    algorithm: DigestAlgorithm = 'sha256',
+    bytes: Buffer = Buffer.alloc(0),
+  ): Promise<void> {
     const file = await open(this.#path(id), 'wx', 0o640).catch((error: unknown) => {
       if (hasErrno(error, 'EEXIST'))
         throw new BlobStoreError('UPLOAD_EXISTS', 'There is an upload of that id.');
       throw error;
     });
     try {
+      const hash = beginPieceHash(algorithm);
+      if (bytes.length > 0) {
+        await hash.update(bytes);
+        await writeFully(file, bytes, 0);
+        await file.datasync();
+      }
       const { mtimeNs } = await file.stat({ bigint: true });
-      this.#remember(id, { algorithm, hash: beginPieceHash(algorithm), size: 0, mtimeNs });
+      this.#remember(id, { algorithm, hash, size: bytes.length, mtimeNs });
     } finally {
       await file.close();
     }

@@ -5,6 +5,7 @@ export {
   type ByteSource,
   type OpenBlob,
   type SetAside,
+  type ShortSource,
   type UploadInfo,
 } from './blob-store.ts';
 export { BlobStoreError, type BlobStoreErrorCode } from './errors.ts';

@@ -23,7 +23,7 @@ export type WriteTarget = { file: PieceFile; offset: number; hash: PieceHash | u
 export async function writeStream(
   { file, offset, hash }: WriteTarget,
   source: ByteSource,
-  { maxBytes = Infinity, signal }: AppendOptions,
+  { head, maxBytes = Infinity, signal }: AppendOptions,
 ): Promise<Written> {
   const pending: Promise<void>[] = [];
   let piece: Buffer | undefined;
@@ -72,6 +72,7 @@ export async function writeStream(
   };
 
   try {
+    if (head !== undefined) await take(head);
     const ended = await drainSource(source, signal, take);
     await flush();
     await Promise.all(pending);

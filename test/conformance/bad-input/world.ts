@@ -29,7 +29,7 @@ export interface World {
   /** Sends a path as it is written: not normalised, not encoded. */
   readonly call: (method: string, path: string, sent?: Sent) => Promise<Answer>;
   /** Begins an upload to the repository and gives its path. */
-  readonly beginUpload: () => Promise<string>;
+  readonly beginUpload: (query?: string) => Promise<string>;
   /** Every table's rows, and every file of the store. */
   readonly snapshot: () => Promise<Snapshot>;
   readonly close: () => Promise<void>;
@@ -76,8 +76,8 @@ export async function openWorld(): Promise<World> {
 
   return {
     ...{ gateway, image, call },
-    async beginUpload() {
-      const { status, headers } = await call('POST', `/v2/${REPOSITORY}/blobs/uploads/`);
+    async beginUpload(query = '') {
+      const { status, headers } = await call('POST', `/v2/${REPOSITORY}/blobs/uploads/${query}`);
       expect(status).toBe(202);
       return headers.location ?? '';
     },

@@ -13,6 +13,7 @@ import { encodeRecord, type LedgerRecord, parseRecord } from '@dockchains/record
 import { type BuiltManifest, createTestDatabase } from '@dockchains/testing';
 import { hashLeaf, parseOrigin } from '@dockchains/tlog';
 
+import type { RegistryOptions } from '../deps.ts';
 import type { PutResult } from '../put-manifest.ts';
 import { createRegistry, type Registry } from '../registry.ts';
 
@@ -39,6 +40,8 @@ export interface RegistryFixture extends Settings {
   readonly blobs: BlobStore;
   readonly access: Access;
   readonly registry: Registry;
+  /** Of which `registry` was made: another of them is another gateway on the same database and blob folder. */
+  readonly options: RegistryOptions;
   readonly createPrincipal: (
     username: string,
     pattern: string,
@@ -105,9 +108,10 @@ export async function openRegistryFixture(): Promise<RegistryFixture> {
   await access.setNamespaceRule('public/**', 'public');
   const open = (name: LedgerName) => openQueue(plain, name, () => state.frozen);
   const ledgers = gatherLedgers({ public: await open('public'), private: await open('private') });
-  const registry = createRegistry({
+  const options: RegistryOptions = {
     ...{ database, blobs, access, ledgers, receiptKey, organisation, clock, randomBytes },
-  });
+  };
+  const registry = createRegistry(options);
   const createPrincipal: RegistryFixture['createPrincipal'] = async (
     username,
     pattern,
@@ -122,7 +126,7 @@ export async function openRegistryFixture(): Promise<RegistryFixture> {
   state.principal = await createPrincipal('publisher', 'public/**');
 
   return Object.assign(state, {
-    ...{ database, blobs, access, registry, createPrincipal },
+    ...{ database, blobs, access, registry, options, createPrincipal },
 
     async pushBlobs(image: BuiltManifest) {
       const place = { principal: state.principal, repository: REPOSITORY };
