@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { Database, Lock } from '@dockchains/database';
+import { type Database, type Lock, lockKeyOf } from '@dockchains/database';
 
 import { BATCH, consumeEntries } from './consume.ts';
 import type { EntrySource } from '@dockchains/ledger';
@@ -27,10 +26,10 @@ export interface Consumer {
   stop(): Promise<void>;
 }
 
-// How long a publication waits that nobody has told of.
-const POLL_MS = 200;
+// Publications wake it: this is for those of another gateway, and costs a statement each time.
+const POLL_MS = 1_000;
 // How often a consumer that is not the one asks to be.
-const FOLLOW_MS = 250;
+const FOLLOW_MS = 1_000;
 const RETRY_MS = 1_000;
 
 /**
@@ -69,7 +68,7 @@ export function startConsumer(deps: ConsumerDeps, source: EntrySource): Consumer
     while (!stopping.signal.aborted) {
       let lock: Lock | undefined;
       try {
-        lock = await database.tryLock(lockKey(origin));
+        lock = await database.tryLock(lockKeyOf('catalog', origin));
         if (lock !== undefined) await lead(lock.lost);
         else {
           isWoken = false;
@@ -118,9 +117,4 @@ async function consumeBatch(
   const entries = await source.read(next, BATCH);
   if (entries.length === 0) return false;
   return consumeEntries(database, { source, generation }, entries);
-}
-
-/** The advisory lock of a ledger's consumer: the first 63 bits of its hash. */
-function lockKey(origin: string): bigint {
-  return createHash('sha256').update(`dockchains/v1/catalog\n${origin}`).digest().readBigUInt64BE() >> 1n;
 }

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { Lock } from '@dockchains/database';
+import { type Lock, lockKeyOf } from '@dockchains/database';
 
 import type { Batch, CommitStep, LedgerContext } from './context.ts';
 import { QUEUED_AT_MOST, readHead } from './entries.ts';
@@ -102,7 +101,7 @@ export class Sequencer {
     while (!signal.aborted) {
       let lock: Lock | undefined;
       try {
-        lock = await this.#context.database.tryLock(lockKey(this.#context.origin));
+        lock = await this.#context.database.tryLock(lockKeyOf('sequencer', this.#context.origin));
         if (lock === undefined) await this.#follow(checked);
         else await this.#lead(lock.lost, checked);
       } catch (error) {
@@ -290,7 +289,3 @@ export class Sequencer {
     this.#wake = undefined;
   }
 }
-
-/** The advisory lock of an origin's sequencer: the first 63 bits of its hash. */
-const lockKey = (origin: string): bigint =>
-  createHash('sha256').update(`dockchains/v1/sequencer\n${origin}`).digest().readBigUInt64BE() >> 1n;

@@ -1,9 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { ANONYMOUS } from '@dockchains/access';
 import type { BlobStore } from '@dockchains/blobs';
-import type { Database } from '@dockchains/database';
+import { type Database, lockKeyOf } from '@dockchains/database';
 import { type Digest, OciError, type RepositoryName, splitOrganisation } from '@dockchains/oci';
 import type { Registry } from '@dockchains/registry';
 
@@ -56,7 +56,7 @@ export function openBlobFetches(deps: FetchDeps): FetchBlob {
     for (let poll = 0; poll < ELSEWHERE_POLLS; poll += 1) {
       const known = fetches.get(key);
       if (known !== undefined) return known;
-      const lock = await database.tryLock(lockKey(key));
+      const lock = await database.tryLock(lockKeyOf('mirror-blob', key));
       if (lock === undefined) {
         const sharing = fetches.get(key);
         if (sharing !== undefined) return sharing;
@@ -126,6 +126,3 @@ async function start(
   };
   return new BlobFetch({ digest, size }, deps);
 }
-
-const lockKey = (key: string): bigint =>
-  createHash('sha256').update(`dockchains/v1/mirror-blob\n${key}`).digest().readBigUInt64BE() >> 1n;

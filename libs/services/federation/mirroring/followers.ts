@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+
+import { lockKeyOf } from '@dockchains/database';
+import type { EntrySource } from '@dockchains/ledger';
 
 import { FederationError } from '../errors.ts';
 import { type FollowDeps, followPage, readPosition } from './follow.ts';
-import type { EntrySource } from '@dockchains/ledger';
-
 import type { Freshness, Replicas } from './freshness.ts';
 
 /** What following all peers takes. */
@@ -53,12 +53,13 @@ export class Followers {
   async #look(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      for (const { origin } of this.#deps.replication.sources()) {
+      const sources = this.#deps.replication.sources();
+      for (const { origin } of sources) {
         if (this.#following.has(origin)) continue;
         const following = this.#follow(origin).finally(() => this.#following.delete(origin));
         this.#following.set(origin, following);
       }
-      await this.#observe().catch(() => undefined); // the database is away: the ages grow
+      if (sources.length > 0) await this.#observe().catch(() => undefined); // the database is away: the ages grow
       await this.#pause(LOOK_MS);
     }
   }
@@ -96,7 +97,7 @@ export class Followers {
   }
 
   async #lead(origin: string): Promise<void> {
-    const lock = await this.#deps.database.tryLock(lockKey(origin));
+    const lock = await this.#deps.database.tryLock(lockKeyOf('mirror', origin));
     if (lock === undefined) return this.#pause(LOOK_MS);
     try {
       let next = await readPosition(this.#deps.database, origin);
@@ -126,6 +127,3 @@ export class Followers {
     await delay(ms, undefined, { signal }).catch(() => undefined);
   }
 }
-
-const lockKey = (origin: string): bigint =>
-  createHash('sha256').update(`dockchains/v1/mirror\n${origin}`).digest().readBigUInt64BE() >> 1n;

@@ -16,7 +16,8 @@ export interface PrefetchDeps {
   readonly log: LedgerLog;
 }
 
-const LOOK_MS = 1_000;
+// Schedules are of minutes at least; what is announced doesn't wait for it.
+const LOOK_MS = 2_000;
 const PARALLEL_FETCHES = 2;
 
 /**

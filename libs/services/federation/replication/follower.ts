@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { openHttpLog } from '@dockchains/client';
-import type { Lock } from '@dockchains/database';
+import { type Lock, lockKeyOf } from '@dockchains/database';
 import { cosign, type Origin, TlogError } from '@dockchains/tlog';
 
 import { FederationError } from '../errors.ts';
@@ -11,7 +11,7 @@ import { catchUp, localTiles, readHeads } from './catch-up.ts';
 import type { FollowDeps, FollowState } from './follow-deps.ts';
 import { findContradiction, openHead, type SignedHead } from './heads.ts';
 import { type Arrival, PackageQueue } from './packages.ts';
-import { isTheirs, keyOf, lockKey, originOf } from './peer-log.ts';
+import { isTheirs, keyOf, originOf } from './peer-log.ts';
 import { advance, hashOrigin, loadReplica, type Replica } from './replica.ts';
 import { adoptPublished, noteChecked } from './replica-notes.ts';
 
@@ -71,7 +71,7 @@ export class Follower {
     while (!this.#stop.signal.aborted) {
       let lock: Lock | undefined;
       try {
-        lock = await database.tryLock(lockKey(this.origin));
+        lock = await database.tryLock(lockKeyOf('replica', this.origin));
         if (lock === undefined) await this.#pause(FOLLOW_MS);
         else await this.#lead(lock.lost);
       } catch (error) {

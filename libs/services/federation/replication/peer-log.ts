@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-
 import { ClientError } from '@dockchains/client';
 import { type Origin, parseOrigin, parseVerifierKey, TlogError, type VerifierKey } from '@dockchains/tlog';
 
@@ -21,7 +19,3 @@ export function isTheirs(error: unknown): error is ClientError | TlogError | Fed
   if (error instanceof FederationError) return error.code !== 'OVERTAKEN';
   return error instanceof ClientError || error instanceof TlogError;
 }
-
-/** The advisory lock of the replica of an origin: the first 63 bits of its hash. */
-export const lockKey = (origin: string): bigint =>
-  createHash('sha256').update(`dockchains/v1/replica\n${origin}`).digest().readBigUInt64BE() >> 1n;
