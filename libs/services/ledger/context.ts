@@ -61,3 +61,6 @@ export const keyOf = (name: string, path: string): string => `log/${name}/${path
 
 /** The last note signed, beside the staged batches: the second witness of what PostgreSQL must not forget. */
 export const signedKey = (name: string): string => keyOf(name, 'signed');
+
+/** Why the ledger is frozen for good, beside them: a database that was put back forgets it. */
+export const frozenKey = (name: string): string => keyOf(name, 'frozen');

@@ -20,12 +20,15 @@ export interface Head {
   readonly size: bigint;
   readonly root: Uint8Array;
   readonly frontier: Frontier;
+  /** Why nothing more is to be given an index or signed, if that is so. */
+  readonly frozen?: string;
 }
 
 interface HeadRow {
   size: bigint;
   root: Buffer;
   frontier: Buffer;
+  frozen: string | null;
 }
 
 /**
@@ -37,9 +40,12 @@ export const QUEUED_AT_MOST =
 
 const LOCK_HEAD = {
   name: 'ledger-lock-head',
-  text: 'SELECT size, root, frontier FROM ledger WHERE id = $1 FOR NO KEY UPDATE',
+  text: 'SELECT size, root, frontier, frozen FROM ledger WHERE id = $1 FOR NO KEY UPDATE',
 };
-const READ_HEAD = { name: 'ledger-read-head', text: 'SELECT size, root, frontier FROM ledger WHERE id = $1' };
+const READ_HEAD = {
+  name: 'ledger-read-head',
+  text: 'SELECT size, root, frontier, frozen FROM ledger WHERE id = $1',
+};
 const INSERT_ENTRIES = {
   name: 'ledger-insert-entries',
   text: `INSERT INTO ledger_entry (ledger_id, index, record_id, entry, leaf_hash)
@@ -82,7 +88,9 @@ const MOVE_HEAD = {
 const toHead = (rows: HeadRow[], ledgerId: number): Head => {
   const [row] = rows;
   if (row === undefined) throw new Error(`ledger ${ledgerId} has no row`);
-  return { size: row.size, root: row.root, frontier: parseFrontier(row.frontier, row.size) };
+  const { size, root, frozen } = row;
+  const frontier = parseFrontier(row.frontier, size);
+  return { size, root, frontier, ...(frozen !== null && { frozen }) };
 };
 
 /** Locks the head until the transaction ends: indices are given out one transaction at a time, without gaps. */

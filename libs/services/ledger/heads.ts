@@ -18,7 +18,8 @@ const READ_SIGNED = {
 const SWAP_SIGNED = {
   name: 'ledger-swap-signed',
   text: `UPDATE signed_head SET size = $4, root = $5, note = $6
-         WHERE ledger_id = $1 AND size = $2 AND root = $3 RETURNING size`,
+         WHERE ledger_id = $1 AND size = $2 AND root = $3
+           AND NOT EXISTS (SELECT FROM ledger WHERE id = $1 AND frozen IS NOT NULL) RETURNING size`,
 };
 const READ_PUBLISHED = {
   name: 'ledger-read-published',
@@ -53,7 +54,7 @@ export function findPublishedHead(database: Queryable, ledgerId: number): Promis
  * Step 3: signs the batch's head and puts it into `signed_head` by compare-and-swap. The signature is in this
  * process's memory alone until that has committed; then the note goes to the tile store too, before anyone else can
  * see it, so that a database put back to an earlier state is found out.
- * @throws LedgerError OVERTAKEN if another gateway moved the head meanwhile, CONTRADICTION if the signed head lies within
+ * @throws LedgerError OVERTAKEN if another gateway moved the head meanwhile, or froze the ledger; CONTRADICTION if the signed head lies within
  *   or before the batch's predecessor
  */
 export async function signBatch(context: LedgerContext, batch: Batch): Promise<KeptHead> {

@@ -11,6 +11,7 @@ import { type Cosigning, openCosigning } from './cosigning.ts';
 import { type EntrySource, openListeners } from './entry-source.ts';
 import { QUEUED_AT_MOST } from './entries.ts';
 import { LedgerError } from './errors.ts';
+import { freezeLedger } from './freeze.ts';
 import { findPublishedHead, type KeptHead } from './heads.ts';
 import {
   findEntries,
@@ -81,6 +82,11 @@ export interface Ledger extends Cosigning {
    */
   requireWritable(): void;
   wake(): void;
+  /**
+   * Takes no records any more and signs nothing, on every gateway and over restarts, for this reason: for a ledger whose key is
+   * proven to have signed two histories. Durable when it resolves.
+   */
+  freeze(reason: string): Promise<void>;
   /** The signed note that everybody may see. */
   publishedCheckpoint(): Promise<string>;
   publishedSize(): Promise<bigint>;
@@ -166,6 +172,10 @@ export async function openLedger(given: LedgerDeps): Promise<Ledger> {
       refuseWrites(sequencer, deps.origin);
     },
     wake: () => {
+      sequencer.wake();
+    },
+    async freeze(reason) {
+      await freezeLedger(context, reason);
       sequencer.wake();
     },
 

@@ -48,7 +48,7 @@ export interface Sequenced {
 
 /**
  * Step 1: in one transaction locks the head, gives the oldest queued records the next indices, stores entries and
- * leaf hashes, clears their queue rows and notes the batch. Undefined if the queue is empty.
+ * leaf hashes, clears their queue rows and notes the batch. Undefined if the queue is empty, or the ledger frozen.
  * @throws LedgerError REGRESSED if the head is behind what this process has seen
  */
 export async function sequenceBatch(
@@ -58,6 +58,7 @@ export async function sequenceBatch(
   return database.transaction(async (transaction) => {
     const head = await lockHead(transaction, ledgerId);
     refuseRegression(head, seen);
+    if (head.frozen !== undefined) return undefined;
     const queued = await transaction.query<QueueRow>(READ_QUEUE, [
       ledgerId,
       MAX_BATCH_ENTRIES,

@@ -5,6 +5,7 @@ import { type Lock, lockKeyOf } from '@dockchains/database';
 import type { Batch, CommitStep, LedgerContext } from './context.ts';
 import { QUEUED_AT_MOST, readHead } from './entries.ts';
 import { LedgerError } from './errors.ts';
+import { restoreFreeze } from './freeze.ts';
 import { findSignedHead, signBatch } from './heads.ts';
 import { promoteBatch } from './promote.ts';
 import { publishAnnounced, publishSigned } from './publish.ts';
@@ -134,6 +135,8 @@ export class Sequencer {
     const head = await readHead(database, ledgerId);
     if (this.#seen !== undefined) refuseRegression(head, this.#seen);
     this.#seen = head;
+    this.state.frozen = head.frozen;
+    if (head.frozen !== undefined) return false;
     await this.#finishBatches();
     if (this.#isWaiting) await this.#finishWaiting();
     await this.#closeScopes();
@@ -229,6 +232,7 @@ export class Sequencer {
 
   async #reconcile(): Promise<void> {
     const { log, origin } = this.#context;
+    await restoreFreeze(this.#context);
     const evidence = await readEvidence(this.#context);
     const lag = await findLag(this.#context, evidence);
     if (lag !== undefined) {
@@ -237,13 +241,14 @@ export class Sequencer {
       const { recovered } = await recover(this.#context, evidence);
       log.warn({ origin, recovered: String(recovered) }, 'ledger recovered');
     }
-    this.#seen = await readHead(this.#context.database, this.#context.ledgerId);
+    const head = await readHead(this.#context.database, this.#context.ledgerId);
+    this.#seen = head;
     // What was signed had been staged before. The last one is done again: its note may not be in the tile store yet.
     const signed = await findSignedHead(this.#context.database, this.#context.ledgerId);
     this.#signedThrough = (signed?.size ?? 0n) - 1n;
     this.#isWaiting = true;
     this.#queuedAt.clear();
-    this.state.frozen = undefined;
+    this.state.frozen = head.frozen;
   }
 
   /** Another gateway leads: watch that the database does not go back under us. */
@@ -251,7 +256,7 @@ export class Sequencer {
     const head = await readHead(this.#context.database, this.#context.ledgerId);
     if (this.#seen !== undefined) refuseRegression(head, this.#seen);
     this.#seen = head;
-    this.state.frozen = undefined;
+    this.state.frozen = head.frozen;
     await this.#countQueued();
     checked();
     // Pushes taken here are the leader's work: they must not make each of us ask the database at once.
