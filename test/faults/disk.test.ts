@@ -43,7 +43,10 @@ describe.skipIf(obstacle !== undefined)(`a disk under trace (skipped: ${obstacle
     try {
       const token = await gateway.token(gateway.publisher, 'repository:public/app:pull,push');
       await pushImage(gateway.url, token, 'public/app', 'warm'); // folders and caches exist from here on
-      const options = ['-e', 'trace=fsync,fdatasync,rename,renameat,renameat2,link,linkat,write,writev'];
+      const options = [
+        '-e',
+        'trace=fsync,fdatasync,open,openat,pwrite64,rename,renameat,renameat2,link,linkat,write,writev',
+      ];
       const trace = await attach(gateway.pid, options, join(folder, 'trace'));
       const image = buildImage();
       await pushImage(gateway.url, token, 'public/app', 'traced', image);
@@ -57,9 +60,7 @@ describe.skipIf(obstacle !== undefined)(`a disk under trace (skipped: ${obstacle
           (line, at) => at >= from && /(rename|link)/.test(line) && line.includes(hex),
         );
         expect(named, `${digest} comes to its name`).toBeGreaterThan(from);
-        const synced = lines
-          .slice(from, named)
-          .some((line) => /f(data)?sync\(\d+<[^>]*>\s*\)\s+= 0/.test(line));
+        const synced = isSynced(lines.slice(from, named));
         expect(synced, `${digest} is synced before it has its name`).toBe(true);
         const answered = lines.findIndex((line, at) => at > named && line.includes('HTTP/1.1 201'));
         expect(answered, `${digest} is acknowledged`).toBeGreaterThan(named);
@@ -100,6 +101,16 @@ describe.skipIf(obstacle !== undefined)(`a disk under trace (skipped: ${obstacle
     }
   });
 });
+
+/** Says whether a file was synced, or written where each write is synced by itself. */
+function isSynced(lines: readonly string[]): boolean {
+  return lines.some((line, at) => {
+    if (/f(data)?sync\(\d+<[^>]*>\s*\)\s+= 0/.test(line)) return true;
+    const [, path] = /"([^"]+)", [A-Z_|]*O_DSYNC[A-Z_|]*, 0640\)\s+= \d+/.exec(line) ?? [];
+    const written = new RegExp(`pwrite64\\(\\d+<${path ?? ''}>.*= [1-9]`);
+    return path !== undefined && lines.slice(at + 1).some((later) => written.test(later));
+  });
+}
 
 const canMount = process.getuid?.() === 0 && process.platform === 'linux';
 

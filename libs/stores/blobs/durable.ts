@@ -1,8 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { rename as renameByCallback } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 
 import { hasErrno } from './errors.ts';
+import { OpenFolders } from './open-folders.ts';
+import { MAX_SHORT_BYTES, writeShort } from './short-file.ts';
+
+const rename = promisify(renameByCallback);
 
 const MAX_REMEMBERED_FOLDERS = 65_536;
 // Longer than any file of a few MiB takes to be written: an older one belongs to a process that died.
@@ -14,6 +20,7 @@ export class DurableFolder {
   readonly #temporary: string;
   // Folders that were made and synced, or found and synced, by this process.
   readonly #known = new Set<string>();
+  readonly #open = new OpenFolders();
 
   constructor(root: string) {
     this.root = root;
@@ -69,12 +76,22 @@ export class DurableFolder {
     }
   }
 
+  /** Makes the entries of a folder durable that stays there: it is kept open for the next time. */
+  sync(folder: string): Promise<void> {
+    return this.#open.sync(folder);
+  }
+
   #nameTemporary(): string {
     return join(this.#temporary, randomUUID());
   }
 }
 
 async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+  // One without bytes is not written to, which is what would sync it.
+  if (bytes.length > 0 && bytes.length <= MAX_SHORT_BYTES) {
+    await writeShort(path, bytes);
+    return;
+  }
   const file = await open(path, 'wx', 0o640);
   try {
     await writeFully(file, bytes, 0);

@@ -1,15 +1,20 @@
-import { open, stat } from 'node:fs/promises';
+import { stat as statByCallback } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 
 import { type Digest, digestAlgorithm, digestHex, digestOf } from '@dockchains/oci';
 
 import type { BlobRange, BlobStore, OpenBlob } from './blob-store.ts';
-import { DurableFolder, syncFolder } from './durable.ts';
+import { DurableFolder } from './durable.ts';
 import { BlobStoreError, guarded, hasErrno } from './errors.ts';
 import { FileAsides } from './file-asides.ts';
 import { FileUploads } from './file-uploads.ts';
 import { openBlobOf } from './open-blob.ts';
 import { receiveShort } from './receive-short.ts';
+
+// Half the cost of the one of `node:fs/promises`.
+const stat = promisify(statByCallback);
 
 /**
  * Opens a blob store in a folder of the file system, made if it is not there: `blobs/<algorithm>/<2 hex>/<hex>`, `uploads/<id>`, `removed/` and
@@ -112,7 +117,7 @@ async function putBlob(
   const there = await statBlob(path);
   if (there?.size !== bytes.length) await folder.replace(bytes, path);
   // Also where the blob was there: whoever put it may not have got this far.
-  await syncFolder(dirname(path));
+  await folder.sync(dirname(path));
 }
 
 /** Runs an operation within which the caller has a step of his own: what that throws stays the caller's. */
