@@ -33,9 +33,6 @@ export async function openGatewayMessages({
   'config' | 'database' | 'ledgers' | 'log' | 'peers' | 'replicas' | 'witness'
 >): Promise<Messages> {
   const { organisation, keysDirectory, natsUrl, insecure } = config;
-  const letGo = (error: unknown): void => {
-    log.debug({ err: error }, 'a message was let go');
-  };
   return openMessages({
     ...{ database, ledgers, log, peers, natsUrl, insecure },
     signer: { organisation, key: await openKey(keysDirectory, 'message') },
@@ -45,10 +42,7 @@ export async function openGatewayMessages({
       const { body, ...answer } = await witness.addCheckpoint(request);
       return { ...answer, body: Buffer.from(body) };
     },
-    sink: {
-      applyPackage: (peer, sent) => void replicas.replication.applyPackage(peer, sent).catch(letGo),
-      applyCheckpoint: (peer, sent) => void replicas.replication.applyCheckpoint(peer, sent).catch(letGo),
-    },
+    sink: replicas.replication,
     writeAccounts: async (configuration) => {
       const path = join(keysDirectory, ACCOUNTS_FILE);
       const draft = `${path}.${randomUUID()}`; // gateways that start together each have their own

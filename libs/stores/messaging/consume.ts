@@ -8,13 +8,19 @@ import { consumerOf, streamOf } from './names.ts';
 /** A message of a peer's stream. */
 export type Delivery = Envelope & { readonly subject: string; readonly attempts: number };
 
+/** A message that was taken in: acknowledged once what it says is durable, given again if it is refused after all. */
+export type Handled = { readonly durable: Promise<unknown> };
+
 /** What is done with a peer's messages. */
 export type ConsumeOptions = {
   /** Whose stream, and who we are there. */
   readonly peer: string;
   readonly organisation: string;
-  /** Takes one message at a time, in the stream's order but for what is tried again; throws to be given it again. */
-  readonly handle: (delivery: Delivery) => Promise<void>;
+  /**
+   * Takes one message at a time, in the stream's order but for what is tried again; throws to be given it again. What is not
+   * durable when `gone` is aborted, with the connection, is given again too, and need not be waited for.
+   */
+  readonly handle: (delivery: Delivery, gone: AbortSignal) => Promise<Handled>;
   /** Keeps a message that was tried in vain, with the reason; it is not delivered again once this resolves. */
   readonly bury: (delivery: Delivery, reason: unknown) => Promise<void>;
 };
@@ -22,17 +28,32 @@ export type ConsumeOptions = {
 /** How often a message is tried before it is buried. */
 export const MAX_ATTEMPTS = 5;
 
+// More than it takes to end the process each time: a message that waits for room on the disk outlives restarts.
+const MAX_DELIVERIES = 50;
 const MAX_IN_FLIGHT = 64;
+// As many again wait in the client: a peer whose messages can't be made durable is asked for no more.
+const MAX_UNSETTLED = 128;
 const FIRST_DELAY_MS = 100;
+// The server gives a message again that it hears nothing of for 30 seconds.
+const WORKING_MS = 10_000;
 
 /**
  * Takes messages of a peer's stream through our durable consumer until the connection ends; at least once each.
  * @throws MessagingError UNREACHABLE if there is no such consumer (any more)
  */
 export async function consume(
-  { nats }: Connection,
-  { peer, organisation, handle, bury }: ConsumeOptions,
+  { nats, closed }: Connection,
+  { peer, organisation, ...options }: ConsumeOptions,
 ): Promise<void> {
+  const gone = new AbortController();
+  const unsettled = new Unsettled();
+  void closed.then(() => {
+    gone.abort();
+    unsettled.end();
+  });
+  const working = setInterval(() => {
+    unsettled.keep();
+  }, WORKING_MS).unref();
   try {
     const manager = await jetstreamManager(nats, { checkAPI: false });
     const info = await manager.consumers.info(streamOf(peer), consumerOf(organisation));
@@ -41,40 +62,109 @@ export async function consume(
       max_messages: MAX_IN_FLIGHT,
       abort_on_missing_resource: true,
     });
-    for await (const message of messages) await deliver(message, { handle, bury });
+    for await (const message of messages) {
+      await unsettled.awaitRoom();
+      const settling = await deliver(message, { ...options, gone: gone.signal });
+      if (settling !== undefined) unsettled.add(message, settling.settled);
+    }
   } catch (cause) {
     throw new MessagingError('UNREACHABLE', `The stream of ${peer} can't be followed: it is tried again.`, {
       cause,
     });
+  } finally {
+    clearInterval(working);
   }
 }
 
-const deliver = async (
-  message: JsMsg,
-  { handle, bury }: Pick<ConsumeOptions, 'handle' | 'bury'>,
-): Promise<void> => {
+/** Messages that were handed over and are not durable yet, bounded. */
+class Unsettled {
+  readonly #messages = new Set<JsMsg>();
+  #isOver = false;
+  #roomMade: (() => void) | undefined;
+
+  add(message: JsMsg, settled: Promise<void>): void {
+    this.#messages.add(message);
+    void settled.finally(() => {
+      this.#messages.delete(message);
+      this.#roomMade?.();
+    });
+  }
+
+  async awaitRoom(): Promise<void> {
+    while (this.#messages.size >= MAX_UNSETTLED && !this.#isOver) {
+      const { promise, resolve } = Promise.withResolvers<undefined>();
+      this.#roomMade = () => {
+        resolve(undefined);
+      };
+      await promise;
+    }
+  }
+
+  /** Lets the server know that they are not forgotten. */
+  keep(): void {
+    if (this.#isOver) return;
+    for (const message of this.#messages) message.working();
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#roomMade?.();
+  }
+}
+
+type Delivering = Pick<ConsumeOptions, 'handle' | 'bury'> & { readonly gone: AbortSignal };
+
+/** Hands a message over; what it gives is undefined if the message was answered, else resolves when it was. */
+const deliver = async (message: JsMsg, options: Delivering): Promise<Settling | undefined> => {
   const attempts = message.info.deliveryCount;
   const delivery = {
     ...{ headers: decodeHeaders(message.headers), payload: message.data },
     ...{ subject: message.subject, attempts },
   };
   try {
-    // One that ends the process each time is not tried for ever.
-    if (attempts > MAX_ATTEMPTS) await bury(delivery, new Error('It was given up on before it was handled.'));
-    else await handle(delivery);
-    message.ack();
+    if (attempts > MAX_DELIVERIES) throw new Error('It was given up on before it was handled.');
+    const { durable } = await options.handle(delivery, options.gone);
+    return { settled: settle(message, { ...options, delivery, durable }) };
   } catch (reason) {
-    if (attempts < MAX_ATTEMPTS) {
-      message.nak(FIRST_DELAY_MS * 2 ** attempts);
-      return;
-    }
-    await bury(delivery, reason).then(
-      () => {
-        message.term();
-      },
-      () => {
-        message.nak(FIRST_DELAY_MS * 2 ** MAX_ATTEMPTS);
-      },
-    );
+    await giveBack(message, { ...options, delivery, reason });
+    return undefined;
   }
+};
+
+/** In an object, since a promise that resolves to a promise waits for it. */
+type Settling = { readonly settled: Promise<void> };
+
+const settle = async (
+  message: JsMsg,
+  { durable, ...options }: Delivering & Handled & { readonly delivery: Delivery },
+): Promise<void> => {
+  const refused = await durable.then(
+    () => undefined,
+    (reason: unknown) => ({ reason }),
+  );
+  try {
+    if (options.gone.aborted) return;
+    if (refused === undefined) message.ack();
+    else await giveBack(message, { ...options, ...refused });
+  } catch {
+    // The connection has just gone: the server gives what was not answered again.
+  }
+};
+
+const giveBack = async (
+  message: JsMsg,
+  { bury, delivery, reason }: Delivering & { readonly delivery: Delivery; readonly reason: unknown },
+): Promise<void> => {
+  if (delivery.attempts < MAX_ATTEMPTS) {
+    message.nak(FIRST_DELAY_MS * 2 ** delivery.attempts);
+    return;
+  }
+  await bury(delivery, reason).then(
+    () => {
+      message.term();
+    },
+    () => {
+      message.nak(FIRST_DELAY_MS * 2 ** MAX_ATTEMPTS);
+    },
+  );
 };

@@ -1,5 +1,5 @@
 export { type Connection, type ConnectOptions, openConnection, pushAccount } from './connection.ts';
-export { consume, type ConsumeOptions, type Delivery, MAX_ATTEMPTS } from './consume.ts';
+export { consume, type ConsumeOptions, type Delivery, type Handled, MAX_ATTEMPTS } from './consume.ts';
 export {
   encodeOwnAccount,
   encodeServerAccounts,
@@ -33,4 +33,4 @@ export {
   QUESTION_TYPE,
   type WitnessReply,
 } from './payloads.ts';
-export { ensureAnnouncements } from './stream.ts';
+export { ensureAnnouncements, hasAnnouncements } from './stream.ts';

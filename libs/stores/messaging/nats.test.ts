@@ -73,7 +73,9 @@ async function take(
   const following = consume(connection, {
     ...{ peer: ACME, organisation: 'globex.example' },
     handle: (delivery) =>
-      refuse(textOf(delivery)) ? Promise.reject(new Error('refused')) : add(taken, textOf(delivery)),
+      refuse(textOf(delivery))
+        ? Promise.reject(new Error('refused'))
+        : add(taken, textOf(delivery)).then(() => ({ durable: Promise.resolve() })),
     bury: (delivery) => add(buried, textOf(delivery)),
   });
   await Promise.race([done, following]);
@@ -244,7 +246,7 @@ test('the consumer of who is no peer any more is taken away', async () => {
   const peer = await connectPeer();
   const following = consume(peer, {
     ...{ peer: ACME, organisation: 'globex.example' },
-    handle: () => Promise.resolve(),
+    handle: () => Promise.resolve({ durable: Promise.resolve() }),
     bury: () => Promise.resolve(),
   });
   await expect(following).rejects.toMatchObject({ code: 'UNREACHABLE' });

@@ -56,6 +56,22 @@ export async function ensureAnnouncements(
   }
 }
 
+/** Whether the stream and the peers' consumers are there. */
+export async function hasAnnouncements(
+  { nats }: Connection,
+  { organisation, peers }: { organisation: string; peers: readonly string[] },
+): Promise<boolean> {
+  const missing = new Set(peers.map(consumerOf));
+  const manager = await jetstreamManager(nats, { checkAPI: false });
+  try {
+    for await (const { name } of manager.consumers.list(streamOf(organisation))) missing.delete(name);
+    return missing.size === 0;
+  } catch (error) {
+    if (error instanceof JetStreamApiError) return false;
+    throw error;
+  }
+}
+
 /** Another gateway may have been first. */
 const dropConsumer = async (remove: () => Promise<unknown>): Promise<void> => {
   try {

@@ -96,10 +96,12 @@ async function openSide(organisation: string): Promise<Side> {
       applyPackage: (_, sent) => {
         arrived.push(sent);
         events.emit('arrived');
+        return Promise.resolve();
       },
       applyCheckpoint: (_, sent) => {
         arrived.push(sent);
         events.emit('arrived');
+        return Promise.resolve();
       },
     },
     addCheckpoint: (body) =>

@@ -2,6 +2,7 @@ import {
   CHECKPOINT_TYPE,
   type CheckpointMessage,
   type Delivery,
+  type Handled,
   type LedgerPackage,
   MessagingError,
   openEnvelope,
@@ -14,10 +15,17 @@ import { parseCheckpoint, parseNote } from '@dockchains/tlog';
 import type { Peer, Peers } from '../peers/peers.ts';
 import { originOf } from '../replication/peer-log.ts';
 
-/** Who takes what a peer sent of its own public log; what can't be applied is let go there, and fetched. */
+/**
+ * Takes what a peer sent of its own public log, in the order of the calls; what does not follow is fetched instead. Both resolve
+ * once what was sent is durable here, however it came, and reject if it is not to be believed, or when the signal is aborted.
+ */
 export type MessageSink = {
-  readonly applyPackage: (organisation: string, sent: LedgerPackage) => void;
-  readonly applyCheckpoint: (organisation: string, sent: CheckpointMessage) => void;
+  readonly applyPackage: (organisation: string, sent: LedgerPackage, gone: AbortSignal) => Promise<void>;
+  readonly applyCheckpoint: (
+    organisation: string,
+    sent: CheckpointMessage,
+    gone: AbortSignal,
+  ) => Promise<void>;
 };
 
 /** The message keys of an active peer, former ones that were replaced among them: what they signed stands. */
@@ -35,14 +43,14 @@ export async function findMessageKeys(
 
 /**
  * Takes in a message of a peer's stream: verified to be the peer's, and of its own log. What it carries is verified by whoever
- * applies it, and fetched over HTTP where it is let go; so it is done with when it was handed over.
+ * applies it: `durable` says when it is done with.
  * @throws MessagingError for what is not to be believed or read
  */
 export async function receiveMessage(
   { peers, sink }: { peers: Pick<Peers, 'find' | 'refresh'>; sink: MessageSink },
   peer: Peer,
-  delivery: Pick<Delivery, 'headers' | 'payload'>,
-): Promise<void> {
+  delivery: Pick<Delivery, 'headers' | 'payload'> & { readonly gone: AbortSignal },
+): Promise<Handled> {
   const opened = await openFromPeer(peers, peer, delivery);
   if (opened.payloadType === PACKAGE_TYPE) {
     const sent = parsePackage(opened.payload);
@@ -51,8 +59,7 @@ export async function receiveMessage(
     if (sent.end > size) {
       throw new MessagingError('BAD_PAYLOAD', `The package ends at ${sent.end}, its note at ${size}.`);
     }
-    sink.applyPackage(peer.organisation, sent);
-    return;
+    return { durable: sink.applyPackage(peer.organisation, sent, delivery.gone) };
   }
   if (opened.payloadType !== CHECKPOINT_TYPE) {
     throw new MessagingError('BAD_PAYLOAD', 'The message is of a type that is not known.');
@@ -60,7 +67,8 @@ export async function receiveMessage(
   const sent = parseCheckpointMessage(opened.payload);
   sizeOf(sent.note);
   // Of its other logs nothing is replicated.
-  if (sent.origin === originOf(peer)) sink.applyCheckpoint(peer.organisation, sent);
+  if (sent.origin !== originOf(peer)) return { durable: Promise.resolve() };
+  return { durable: sink.applyCheckpoint(peer.organisation, sent, delivery.gone) };
 }
 
 /** A key that is not known may be one of a descriptor that was not fetched yet. */

@@ -74,12 +74,12 @@ describe('what a gateway serves is believed only as it was signed', () => {
       trouble: /entries\/000 of .* is not what was signed/,
     },
     {
-      name: 'F8 a bundle larger than any can be',
+      name: 'F8: a bundle larger than any can be',
       tamper: (path) => (path.includes('entries/000') ? Buffer.alloc(20 * 1024 * 1024) : undefined),
       trouble: /more than \d+ bytes/,
     },
     {
-      name: 'F8 a note larger than any can be',
+      name: 'F8: a note larger than any can be',
       tamper: (path) => (path === `${LOG}/checkpoint` ? Buffer.alloc(1024 * 1024, 0x61) : undefined),
       trouble: /more than \d+ bytes/,
     },
@@ -90,7 +90,7 @@ describe('what a gateway serves is believed only as it was signed', () => {
       trouble: /./,
     },
     {
-      name: 'F6 the note of another log',
+      name: 'F6: the note of another log',
       tamper: (path, file) =>
         path === `${LOG}/checkpoint`
           ? Buffer.from(file?.toString().replaceAll('acme.example', 'evil.example') ?? '')
@@ -182,7 +182,7 @@ describe('what is cosigned is durable', () => {
     };
   };
 
-  test('F12 a mirror whose disk fails cosigns nothing, and goes on where it was when there is room', async () => {
+  test('F12: a mirror whose disk fails cosigns nothing, and goes on where it was when there is room', async () => {
     await acme.serve(1000);
     const refused: object[] = [];
     const full = await fixture.open({
@@ -199,7 +199,7 @@ describe('what is cosigned is durable', () => {
     await acme.web.awaitPosted((body) => body.includes('\n1000\n'));
   });
 
-  test('F10 a replica that was away goes on from where it was, and fetches nothing twice', async () => {
+  test('F10: a replica that was away goes on from where it was, and fetches nothing twice', async () => {
     await acme.serve(1000);
     const first = await fixture.open();
     await awaitStatus(first, ORIGIN, { publishedSize: 1000n });
@@ -214,7 +214,7 @@ describe('what is cosigned is durable', () => {
 });
 
 describe('while the log’s own gateway is away', () => {
-  test('F10 what another peer mirrors is taken, and a mirror that lies is not believed', async () => {
+  test('F10: what another peer mirrors is taken, and a mirror that lies is not believed', async () => {
     const log = await acme.serve(700);
     const [globex, evil] = [await fixture.addPeer('globex.example'), await fixture.addPeer('evil.example')];
     const serve = (web: TestPeer['web'], tamper: (file: Buffer | undefined) => Answer): void => {
@@ -252,16 +252,17 @@ describe('packages', () => {
     return replication;
   };
 
-  test('that follow are taken without a request, across bundles, and published by their note', async () => {
+  test('packages that follow are taken without a request, across bundles, and published by their note', async () => {
     const replication = await openQuiet();
     const note = await noteOf(600);
-    for (const [start, end] of [
+    const ranges = [
       [10, 256],
       [256, 512],
       [512, 600],
-    ] as const) {
-      await replication.applyPackage('acme.example', packageOf(start, end, note));
-    }
+    ] as const;
+    await Promise.all(
+      ranges.map(([start, end]) => replication.applyPackage('acme.example', packageOf(start, end, note))),
+    );
     await awaitStatus(replication, ORIGIN, { mirroredSize: 600n, publishedSize: 10n });
     await replication.applyCheckpoint('acme.example', { origin: ORIGIN, note });
     await awaitStatus(replication, ORIGIN, { publishedSize: 600n });
@@ -270,33 +271,37 @@ describe('packages', () => {
   });
 
   test.each([
-    { name: 'F1 replayed', organisation: 'acme.example', start: 0, end: 10, size: 10 },
-    { name: 'F2 with a gap before it', organisation: 'acme.example', start: 15, end: 20, size: 20 },
-    { name: 'F5 beyond its note', organisation: 'acme.example', start: 10, end: 30, size: 20 },
-    { name: 'F6 from somebody else', organisation: 'evil.example', start: 10, end: 20, size: 20 },
+    { name: 'F1: a package replayed', start: 0, end: 10, size: 10, held: 10n },
+    { name: 'F2: a package with a gap before it', start: 15, end: 20, size: 20, held: 20n },
+    { name: 'F4: a package cut elsewhere', start: 5, end: 20, size: 20, held: 20n },
+    { name: 'F5: a package beyond its note', start: 10, end: 30, size: 20, held: 10n },
     {
-      name: 'F11 signed by a key that is not its log’s',
-      organisation: 'acme.example',
+      name: 'F6: a package from somebody else',
+      from: 'evil.example',
       start: 10,
       end: 20,
-      size: 0,
+      size: 20,
+      held: 10n,
     },
+    { name: 'F6: a package signed by another log', start: 10, end: 20, size: 0, held: 10n },
   ])(
-    'F4 one that is $name changes nothing, and the next good one is taken',
-    async ({ organisation, start, end, size }) => {
+    '$name does no harm, and the next good one is taken',
+    async ({ from = 'acme.example', start, end, size, held }) => {
       const replication = await openQuiet();
       const stranger = await fixture.addPeer('acme.example');
       const forged = (await stranger.serve(20)).files.get('checkpoint')?.toString() ?? '';
       fixture.peers.pop();
       const note = size === 0 ? forged : await noteOf(size);
-      await replication.applyPackage(organisation, packageOf(start, end, note));
-      await awaitStatus(replication, ORIGIN, { held: 10n, mirroredSize: 10n });
+      const applied = replication.applyPackage(from, packageOf(start, end, note));
+      if (size === 0) await expect(applied).rejects.toMatchObject({ name: 'TlogError' });
+      else await applied;
+      await awaitStatus(replication, ORIGIN, { held, mirroredSize: held });
       await replication.applyPackage('acme.example', packageOf(10, 25, await noteOf(25)));
       await awaitStatus(replication, ORIGIN, { held: 25n, mirroredSize: 25n });
     },
   );
 
-  test('F3 that were lost are fetched instead', async () => {
+  test('F3: packages that were lost are fetched instead', async () => {
     await acme.serve(10);
     const replication = await fixture.open();
     await awaitStatus(replication, ORIGIN, { publishedSize: 10n });
@@ -305,13 +310,60 @@ describe('packages', () => {
     await awaitStatus(replication, ORIGIN, { publishedSize: 600n });
   });
 
-  test('F6 whose entries are not what was signed are let go', async () => {
+  test('F6: packages whose entries are not what was signed are refused', async () => {
     const replication = await openQuiet();
     const note = await noteOf(20);
     const bundle = encodeBundle(entriesOf('acme.example', 20, 'another').slice(10));
-    await replication.applyPackage('acme.example', { ...packageOf(10, 20, note), bundle });
+    const refused = replication.applyPackage('acme.example', { ...packageOf(10, 20, note), bundle });
+    await expect(refused).rejects.toMatchObject({ code: 'SOURCE_REFUTED' });
     await awaitStatus(replication, ORIGIN, { held: 10n });
     await replication.applyPackage('acme.example', packageOf(10, 20, note));
     await awaitStatus(replication, ORIGIN, { held: 20n });
+  });
+
+  test('F12: a package is done with once what it says is durable, and not before', async () => {
+    await acme.serve(10);
+    let room = Promise.withResolvers<undefined>();
+    room.resolve(undefined);
+    const tiles: TileStore = {
+      ...fixture.tiles,
+      putIfAbsent: async (key, bytes) => {
+        await room.promise;
+        return fixture.tiles.putIfAbsent(key, bytes);
+      },
+    };
+    const replication = await fixture.open({ tiles, pollMs: 3_600_000 });
+    await awaitStatus(replication, ORIGIN, { publishedSize: 10n });
+    room = Promise.withResolvers<undefined>();
+    const done: string[] = [];
+    const note = await noteOf(300);
+    const applying = [
+      [10, 256],
+      [256, 300],
+    ].map(async ([start = 0, end = 0]) => {
+      await replication.applyPackage('acme.example', packageOf(start, end, note));
+      done.push(`${start}`);
+    });
+    await awaitStatus(replication, ORIGIN, { held: 10n });
+    expect(done).toEqual([]);
+    room.resolve(undefined);
+    await Promise.all(applying);
+    await awaitStatus(replication, ORIGIN, { held: 300n, mirroredSize: 300n });
+  });
+
+  test('L1: a head that was shown by message alone freezes its log once what is held refutes it', async () => {
+    const replication = await openQuiet();
+    const other = await acme.serve(20, 'another');
+    const note = other.files.get('checkpoint')?.toString() ?? '';
+    await acme.serve(10);
+    const shown = replication.applyCheckpoint('acme.example', { origin: ORIGIN, note });
+    const honest = await noteOf(30);
+    await replication.applyPackage('acme.example', packageOf(10, 30, honest));
+    await shown;
+    await awaitStatus(replication, ORIGIN, { frozen: expect.stringContaining('two histories') as unknown });
+    const kept = await fixture.evidence.find(ORIGIN);
+    expect(
+      verifyEquivocation(parseEquivocation(kept?.proof ?? ''), parseVerifierKey(other.verifierKey)),
+    ).toBeTruthy();
   });
 });

@@ -2,18 +2,21 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { openHttpLog } from '@dockchains/client';
 import { type Lock, lockKeyOf } from '@dockchains/database';
-import { cosign, type Origin, TlogError } from '@dockchains/tlog';
+import { cosign, type Origin } from '@dockchains/tlog';
 
 import { FederationError } from '../errors.ts';
 import { EquivocationError } from '../gossip/equivocation-error.ts';
 import type { Peer } from '../peers/peers.ts';
-import { catchUp, localTiles, readHeads } from './catch-up.ts';
+import { catchUp, readHeads } from './catch-up.ts';
 import type { FollowDeps, FollowState } from './follow-deps.ts';
-import { findContradiction, openHead, type SignedHead } from './heads.ts';
-import { type Arrival, PackageQueue } from './packages.ts';
-import { isTheirs, keyOf, originOf } from './peer-log.ts';
+import { openHead, type SignedHead } from './heads.ts';
+import { type Arrival, isWhole, PackageQueue } from './packages.ts';
+import { isTheirs, isUnknownSigner, keyOf, originOf } from './peer-log.ts';
+import { Progress } from './progress.ts';
 import { advance, hashOrigin, loadReplica, type Replica } from './replica.ts';
-import { adoptPublished, noteChecked } from './replica-notes.ts';
+import { requireSigned } from './require-signed.ts';
+import { noteChecked, publishHead, readReached } from './replica-notes.ts';
+import { Suspect } from './suspect.ts';
 
 const FOLLOW_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
@@ -28,9 +31,12 @@ export class Follower {
   readonly #packages = new PackageQueue(() => {
     this.wake();
   });
+  readonly #progress = new Progress();
+  readonly #suspect = new Suspect();
   #state: FollowState = { leading: false, target: undefined, trouble: undefined };
   #delivered = -1n;
   #failures = 0;
+  #isHurried = false;
   #saidAt = 0;
   #wake: (() => void) | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -54,9 +60,27 @@ export class Follower {
     this.#wake?.();
   }
 
-  /** Gives the follower what arrived by message; resolves when it was dealt with, true if it was taken in. */
-  arrive(arrival: Arrival): Promise<boolean> {
-    return this.#state.leading ? this.#packages.push(arrival) : Promise.resolve(false);
+  /**
+   * Gives the follower what arrived by message; resolves when what it says is durable here, whether by it or by what was fetched,
+   * or when nothing more is taken from the log.
+   * @throws TlogError, FederationError SOURCE_REFUTED if it is not to be believed; the signal's reason
+   */
+  async arrive(arrival: Arrival, gone: AbortSignal): Promise<void> {
+    const { entries, start = 0n, size, note } = arrival;
+    const taken = this.#state.leading ? this.#packages.push(arrival) : Promise.resolve(false);
+    const [isTaken] = await Promise.all([taken, requireSigned(this.#deps.peers, this.#organisation, note)]);
+    const end = start + BigInt(entries?.length ?? 0);
+    const wanted = entries === undefined ? { published: size } : { held: end };
+    // What waits for others to reach its note is no reason to ask, nor what was sent again.
+    if (!isTaken && isWhole(arrival) && !this.#progress.has(wanted)) this.#hurry();
+    await this.#progress.await(wanted, gone);
+  }
+
+  /** Resolves when so many entries, which a signed note tells of, are durable here. @throws as `arrive` */
+  async fetchTo(held: bigint, { note, gone }: { note: string; gone: AbortSignal }): Promise<void> {
+    await requireSigned(this.#deps.peers, this.#organisation, note);
+    this.#hurry();
+    await this.#progress.await({ held }, gone);
   }
 
   /** Ends after what is under way. */
@@ -64,6 +88,7 @@ export class Follower {
     this.#stop.abort();
     this.wake();
     await this.#running;
+    this.#progress.end(new FederationError('OVERTAKEN', `${this.origin} is no longer followed.`));
   }
 
   async #run(): Promise<void> {
@@ -72,8 +97,10 @@ export class Follower {
       let lock: Lock | undefined;
       try {
         lock = await database.tryLock(lockKeyOf('replica', this.origin));
-        if (lock === undefined) await this.#pause(FOLLOW_MS);
-        else await this.#lead(lock.lost);
+        if (lock === undefined) {
+          if (this.#progress.isAwaited) this.#progress.report(await readReached(this.#deps, this.origin));
+          await this.#pause(FOLLOW_MS);
+        } else await this.#lead(lock.lost);
       } catch (error) {
         const isOvertaken = error instanceof FederationError && error.code === 'OVERTAKEN';
         if (!isOvertaken)
@@ -94,14 +121,32 @@ export class Follower {
     let polledAt = -Infinity;
     while (!end.aborted) {
       replica = await this.#takePackages(replica);
-      if (performance.now() >= polledAt + this.#pollMs()) {
+      this.#tell(replica);
+      if (this.#takeHurry() || performance.now() >= polledAt + this.#pollMs()) {
         polledAt = performance.now();
         replica = { ...replica, frozen: await noteChecked(this.#deps, replica, undefined) };
         if (replica.frozen === undefined) replica = await this.#poll(replica, end);
+        this.#tell(replica);
       }
       if (!this.#packages.isEmpty) continue;
       await this.#pause(Math.max(0, polledAt + this.#pollMs() - performance.now()));
     }
+  }
+
+  /** The next round need not wait, unless the last ones failed. */
+  #hurry(): void {
+    this.#isHurried = this.#failures === 0;
+    this.wake();
+  }
+
+  #takeHurry(): boolean {
+    const isHurried = this.#isHurried;
+    this.#isHurried = false;
+    return isHurried;
+  }
+
+  async #findPeer(): Promise<Peer | undefined> {
+    return (await this.#deps.peers.list()).find((one) => one.organisation === this.#organisation);
   }
 
   /** Back-off where the last rounds failed. */
@@ -122,6 +167,7 @@ export class Follower {
     for (const url of [own, ...mirrors]) {
       try {
         const next = await this.#followUrl(replica, { peer, url, end });
+        await this.#suspect.compare(this.#deps, next);
         this.#failures = 0;
         this.#state = { ...this.#state, trouble };
         if (url === own) await noteChecked(this.#deps, next, this.#deps.clock());
@@ -130,9 +176,7 @@ export class Follower {
         if (error instanceof EquivocationError) return this.#freeze(replica, peer, error);
         if (!isTheirs(error)) throw error;
         trouble ??= error.message;
-        if (error instanceof TlogError && error.code === 'UNKNOWN_SIGNER') {
-          await this.#deps.peers.refresh(this.#organisation);
-        }
+        if (isUnknownSigner(error)) await this.#deps.peers.refresh(this.#organisation);
         // What was made durable before the source failed counts.
         replica = await loadReplica(this.#deps, replica);
       }
@@ -156,7 +200,7 @@ export class Follower {
           throw new FederationError('OVERTAKEN', `${this.origin} is followed by another gateway.`);
       },
     });
-    const after = await this.#publish(held, published);
+    const after = await publishHead(this.#deps, held, published);
     await this.#hand(peer, after);
     return after;
   }
@@ -169,15 +213,16 @@ export class Follower {
       taken;
       taken = this.#packages.shift(held.tree.size)
     ) {
+      const peer = await this.#findPeer();
+      if (peer === undefined || held.frozen !== undefined) {
+        taken.resolve(false);
+        continue;
+      }
       try {
-        const peer = (await this.#deps.peers.list()).find((one) => one.organisation === this.#organisation);
-        if (peer === undefined || held.frozen !== undefined) {
-          taken.resolve(false);
-          continue;
-        }
         const head = openHead(taken.note, keyOf(peer));
         if (taken.entries === undefined) {
-          held = await this.#publish(held, head);
+          held = await publishHead(this.#deps, held, head);
+          if (head.size > (held.mirrored?.size ?? 0n)) this.#suspect.add(taken.note, keyOf(peer));
         } else {
           held = await advance(this.#deps, held, {
             entries: taken.entries,
@@ -186,11 +231,20 @@ export class Follower {
           this.#report(held, head);
           await this.#hand(peer, held);
         }
+        await this.#suspect.compare(this.#deps, held);
         taken.resolve(true);
       } catch (error) {
-        taken.resolve(false);
-        if (error instanceof EquivocationError) return held;
-        if (!isTheirs(error)) throw error;
+        if (error instanceof EquivocationError) {
+          held = await this.#freeze(held, peer, error);
+          taken.resolve(false);
+          continue;
+        }
+        if (!isTheirs(error)) {
+          taken.resolve(false);
+          throw error;
+        }
+        taken.refuse(error);
+        this.#suspect.add(taken.note, keyOf(peer));
         this.#state = { ...this.#state, trouble: error.message };
       }
     }
@@ -201,17 +255,6 @@ export class Follower {
     const seconds = BigInt(Math.floor(this.#deps.clock().getTime() / 1000));
     return cosign(note, this.#deps.mirror, seconds);
   };
-
-  /** The newest published note, if what is held agrees with it. */
-  async #publish(replica: Replica, published: SignedHead): Promise<Replica> {
-    const { mirrored } = replica;
-    if (mirrored === undefined || published.size > mirrored.size) return replica;
-    const proof = await findContradiction(published, mirrored, localTiles(this.#deps, replica));
-    if (proof !== undefined) throw new EquivocationError(this.origin, proof);
-    if (!(await adoptPublished(this.#deps, replica, published))) return replica;
-    this.#deps.onPublished();
-    return { ...replica, published };
-  }
 
   /** Gives the log's organisation our cosignature once; a gateway that was restarted gives it again. */
   async #hand(peer: Peer, { mirrored, cosignature }: Replica): Promise<void> {
@@ -230,6 +273,11 @@ export class Follower {
     return { ...replica, frozen: message };
   }
 
+  #tell({ tree, published, frozen }: Replica): void {
+    const isFrozen = frozen !== undefined;
+    this.#progress.report({ held: tree.size, published: published?.size ?? 0n, isFrozen });
+  }
+
   #report(held: Replica, target: SignedHead): void {
     this.#state = { ...this.#state, target: target.size };
     if (performance.now() < this.#saidAt + PROGRESS_MS || held.tree.size === target.size) return;
@@ -243,7 +291,7 @@ export class Follower {
     this.#wake = () => {
       woken.abort();
     };
-    if (this.#stop.signal.aborted) return;
+    if (this.#stop.signal.aborted || this.#isHurried) return;
     await delay(ms, undefined, { signal: woken.signal }).catch(() => undefined);
     this.#wake = undefined;
   }

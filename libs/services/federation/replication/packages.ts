@@ -37,9 +37,11 @@ export type Taken = {
   readonly note: string;
   readonly entries: readonly Uint8Array[] | undefined;
   readonly resolve: (taken: boolean) => void;
+  /** Says why it is not to be believed. */
+  readonly refuse: (reason: unknown) => void;
 };
 
-type Waiting = { readonly arrival: Arrival; readonly resolve: (taken: boolean) => void };
+type Waiting = { readonly arrival: Arrival } & Pick<Taken, 'resolve' | 'refuse'>;
 
 const MAX_BYTES = 8 * 1024 * 1024;
 const MAX_WAITING = 256;
@@ -62,13 +64,16 @@ export class PackageQueue {
     return !this.#waiting.some(({ arrival }) => isWhole(arrival));
   }
 
-  /** Resolves when the arrival was taken in (true) or let go; at once, false, while it waits for others to reach its note. */
+  /**
+   * Resolves when the arrival was taken in (true) or let go; at once, false, while it waits for others to reach its note. Rejects if
+   * what it completes is not to be believed.
+   */
   push(arrival: Arrival): Promise<boolean> {
     const bytes = sizeOf(arrival);
     if (this.#waiting.length >= MAX_WAITING || this.#bytes + bytes > MAX_BYTES) this.drop();
     if (bytes > MAX_BYTES) return Promise.resolve(false);
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.#waiting.push({ arrival, resolve });
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+    this.#waiting.push({ arrival, resolve, refuse: reject });
     this.#bytes += bytes;
     if (!isWhole(arrival)) return Promise.resolve(false);
     this.#onArrival();
@@ -85,15 +90,22 @@ export class PackageQueue {
       for (const one of chain) one.resolve(taken);
     };
     const note = chain.at(-1)?.arrival.note ?? '';
-    if (chain.at(-1)?.arrival.entries === undefined) return { note, entries: undefined, resolve };
+    const refuse = (reason: unknown): void => {
+      chain.at(-1)?.refuse(reason);
+      resolve(false); // those before it are no worse than they were
+    };
+    if (chain.at(-1)?.arrival.entries === undefined) return { note, entries: undefined, resolve, refuse };
 
     const entries: Uint8Array[] = [];
     for (const { arrival } of chain) {
-      if (arrival.entries === undefined || arrival.start !== held + BigInt(entries.length)) continue;
-      entries.push(...arrival.entries);
+      // What is sent again may begin before what is held: it was cut elsewhere.
+      const skipped = Number(held + BigInt(entries.length) - (arrival.start ?? 0n));
+      if (skipped < 0) continue;
+      entries.push(...(arrival.entries ?? []).slice(skipped));
     }
     const size = chain.at(-1)?.arrival.size;
-    if (entries.length > 0 && held + BigInt(entries.length) === size) return { note, entries, resolve };
+    if (entries.length > 0 && held + BigInt(entries.length) === size)
+      return { note, entries, resolve, refuse };
     resolve(false);
     return this.shift(held);
   }
@@ -106,7 +118,7 @@ export class PackageQueue {
 }
 
 /** Whether the note can be checked with what has come up to this one. */
-function isWhole({ entries, start, size }: Arrival): boolean {
+export function isWhole({ entries, start, size }: Arrival): boolean {
   return entries === undefined || (start ?? 0n) + BigInt(entries.length) >= size;
 }
 

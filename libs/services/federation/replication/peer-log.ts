@@ -19,3 +19,7 @@ export function isTheirs(error: unknown): error is ClientError | TlogError | Fed
   if (error instanceof FederationError) return error.code !== 'OVERTAKEN';
   return error instanceof ClientError || error instanceof TlogError;
 }
+
+/** Whether a note is signed by a key that may be that of a descriptor which was not fetched yet. */
+export const isUnknownSigner = (error: unknown): boolean =>
+  error instanceof TlogError && error.code === 'UNKNOWN_SIGNER';

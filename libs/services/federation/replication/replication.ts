@@ -8,6 +8,7 @@ import type { Peer, Peers } from '../peers/peers.ts';
 import { type Cosigned, postCosigned } from './cosigned.ts';
 import type { FollowDeps, FollowLog, FollowState } from './follow-deps.ts';
 import { Follower } from './follower.ts';
+import { reopenHead } from './heads.ts';
 import { type MirrorFiles, openMirrorFiles, readMirrorEntries } from './mirror-files.ts';
 import { readPackage } from './packages.ts';
 import { originOf } from './peer-log.ts';
@@ -49,12 +50,17 @@ export interface Replication {
   /** The files of a replica, also of a peer that was removed, by the SHA-256 of its origin in hexadecimal. */
   mirror(originHash: string): MirrorFiles;
   /**
-   * Takes in what a peer sent of its own log, durable when it resolves if it completes a head; what does not follow, or was
-   * sent by another organisation, is let go and fetched.
+   * Takes in what a peer sent of its own log, in the order of the calls; resolves when so much of the log is durable here, by
+   * whichever way it came: what does not follow is fetched. What is none of the log's is let go.
+   * @throws TlogError, FederationError if it is not to be believed; the signal's reason when that is aborted
    */
-  applyPackage(organisation: string, sent: Package): Promise<void>;
-  /** Takes in a published note that a peer sent of its own log. */
-  applyCheckpoint(organisation: string, sent: Pick<Package, 'origin' | 'note'>): Promise<void>;
+  applyPackage(organisation: string, sent: Package, gone?: AbortSignal): Promise<void>;
+  /** Takes in a published note that a peer sent of its own log, as `applyPackage` does. @throws as that */
+  applyCheckpoint(
+    organisation: string,
+    sent: Pick<Package, 'origin' | 'note'>,
+    gone?: AbortSignal,
+  ): Promise<void>;
   /** Asks for news of this log, or of all, now. */
   wake(origin?: string): void;
   /** Ends after what is under way. */
@@ -79,6 +85,7 @@ export type ReplicationDeps = ReplicaStores & {
 type Followed = { readonly follower: Follower; readonly source: ReplicaSource };
 
 const POLL_MS = 1_000;
+const NEVER = new AbortController().signal;
 
 const READ_STATUS = {
   name: 'replica-read-status',
@@ -156,15 +163,16 @@ export async function openReplication(deps: ReplicationDeps): Promise<Replicatio
       }));
     },
     mirror: (originHash) => openMirrorFiles(stores, originHash),
-    async applyPackage(organisation, { origin, start, end, note, bundle }) {
+    async applyPackage(organisation, { origin, start, end, note, bundle }, gone = NEVER) {
       const follower = findFollower(organisation, origin);
       if (follower === undefined) return;
-      const arrival = bundle === undefined ? undefined : readPackage({ start, end, note, bundle });
-      if (arrival === undefined) follower.wake();
-      else await follower.arrive(arrival);
+      if (bundle === undefined) return follower.fetchTo(end, { note, gone });
+      const arrival = readPackage({ start, end, note, bundle });
+      if (arrival !== undefined) await follower.arrive(arrival, gone);
     },
-    async applyCheckpoint(organisation, { origin, note }) {
-      await findFollower(organisation, origin)?.arrive({ note, size: 0n });
+    async applyCheckpoint(organisation, { origin, note }, gone = NEVER) {
+      const { size } = reopenHead(note);
+      await findFollower(organisation, origin)?.arrive({ note, size }, gone);
     },
     wake(origin) {
       const woken = origin === undefined ? [...followed.values()] : [followed.get(origin)];
