@@ -10,7 +10,8 @@ import { REPOSITORY, type Target } from './target.ts';
 
 const run = promisify(execFile);
 
-const IDLE_MS = 10_000;
+// A start leaves garbage, and the young generation as large as it needed: V8 gives both back behind ten quiet seconds.
+const IDLE_MS = 20_000;
 const MIB = 1024;
 const TAG = 'latest';
 const MAX_IDLE_MIB = 120;
@@ -34,7 +35,7 @@ export async function measureStart(ours: Target, peer: Target, runs: number): Pr
   ];
 }
 
-/** Measures what is resident when nothing has been asked for ten seconds: after the start, and after a pull. */
+/** Measures what is resident when nothing has been asked for twenty seconds: after the start, and after a pull. */
 export async function measureIdle(ours: Target, peer: Target): Promise<readonly Reading[]> {
   const [fresh, used] = [await idleOnce(ours), await idleOnce(peer)];
   const reading = (figure: string, key: 'started' | 'pulled'): Reading => ({

@@ -82,6 +82,18 @@ export async function pushBlobs(session: Session, { blobs }: BuiltManifest): Pro
   }
 }
 
+/** Pushes a whole image, which must have no children, as the gateway's publisher. */
+export async function pushImage(
+  gateway: TestGateway,
+  name: { readonly repository: string; readonly tag: string },
+  image: BuiltManifest,
+): Promise<void> {
+  const session = await openSession(gateway, name.repository);
+  await pushBlobs(session, image);
+  const { status } = await putManifest(session, name.tag, image);
+  if (status !== 201) throw new Error(`The manifest was not taken: ${status}`);
+}
+
 /** Pushes an image's manifest alone. */
 export function putManifest(session: Session, reference: string, image: BuiltManifest): Promise<Answer> {
   return session.call(`/manifests/${reference}`, {

@@ -12,9 +12,10 @@ import {
 } from '@dockchains/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { createWorkplace, type Workplace } from '../../apps/cli/test-io.ts';
+import type { Workplace } from '../../apps/cli/test-io.ts';
 import { outliveLeases } from '../ageing.ts';
 import { ask, push } from '../graphql/session.ts';
+import { openWorkplace } from '../workplace.ts';
 
 type Run = {
   readonly dryRun: boolean;
@@ -34,15 +35,10 @@ let place: Workplace;
 
 beforeAll(async () => {
   gateway = await startGateway();
-  place = await createWorkplace();
-  place.io.fetch = globalThis.fetch;
+  place = await openWorkplace(gateway);
   const token = await gateway.token(gateway.operator, 'repository:**:admin');
   const rule = 'mutation { setNamespaceRule(pattern: "team/**", visibility: PRIVATE) { pattern } }';
   expect((await ask(gateway, rule, { token })).codes).toEqual([]);
-  place.io.stdin = `${gateway.operator.password}\n`;
-  const { username } = gateway.operator;
-  const signedIn = await place.run('login', gateway.host, '--username', username, '--password-stdin');
-  expect(signedIn).toMatchObject({ exitCode: 0 });
 });
 afterAll(async () => {
   await place.remove();

@@ -1,18 +1,15 @@
 import { startGateway, type TestGateway } from '@dockchains/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { createWorkplace, type Workplace } from '../../apps/cli/test-io.ts';
+import type { Workplace } from '../../apps/cli/test-io.ts';
+import { openWorkplace } from '../workplace.ts';
 
 let gateway: TestGateway;
 let place: Workplace;
 
 beforeAll(async () => {
-  [gateway, place] = await Promise.all([startGateway(), createWorkplace()]);
-  place.io.fetch = globalThis.fetch;
-  place.io.stdin = `${gateway.operator.password}\n`;
-  const { username } = gateway.operator;
-  const login = await place.run('login', gateway.host, '--username', username, '--password-stdin');
-  expect(login).toMatchObject({ exitCode: 0 });
+  gateway = await startGateway();
+  place = await openWorkplace(gateway);
 });
 afterAll(async () => {
   await gateway.close();

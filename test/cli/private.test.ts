@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { buildImage, startGateway, type TestGateway } from '@dockchains/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { createWorkplace, type Workplace } from '../../apps/cli/test-io.ts';
+import type { Workplace } from '../../apps/cli/test-io.ts';
 import { ask, push } from '../graphql/session.ts';
+import { openWorkplace } from '../workplace.ts';
 
 const VERDICT = 'committed, and disclosed by the owner; the escrowed copy was not shown';
 
@@ -15,17 +16,11 @@ let place: Workplace;
 
 beforeAll(async () => {
   gateway = await startGateway();
-  place = await createWorkplace();
-  place.io.fetch = globalThis.fetch;
   const token = await gateway.token(gateway.operator, 'repository:**:admin');
   const rule = 'mutation { setNamespaceRule(pattern: "team/**", visibility: PRIVATE) { pattern } }';
   expect((await ask(gateway, rule, { token })).codes).toEqual([]);
   await push(gateway, image, { repository: 'team/app', tag: '1.0' });
-  place.io.stdin = `${gateway.operator.password}\n`;
-  const { username } = gateway.operator;
-  expect(await place.run('login', gateway.host, '--username', username, '--password-stdin')).toMatchObject({
-    exitCode: 0,
-  });
+  place = await openWorkplace(gateway);
 });
 afterAll(async () => {
   await place.remove();
@@ -72,8 +67,7 @@ describe('an image of a private repository', () => {
   });
 
   test('is neither shown nor proved to who may not pull it', async () => {
-    const stranger = await createWorkplace();
-    stranger.io.fetch = globalThis.fetch;
+    const stranger = await openWorkplace();
     await writeFile(join(stranger.folder, 'policy'), '');
     const answers = await Promise.all(
       ['team/app:1.0', 'team/none:1.0'].map((name) => stranger.run('inspect', `${gateway.host}/${name}`)),

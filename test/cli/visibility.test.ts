@@ -1,8 +1,9 @@
 import { buildImage, type BuiltManifest, startGateway, type TestGateway } from '@dockchains/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { createWorkplace, type Workplace } from '../../apps/cli/test-io.ts';
+import type { Workplace } from '../../apps/cli/test-io.ts';
 import { openSession, pushBlobs, putManifest } from '../registry-http.ts';
+import { openWorkplace } from '../workplace.ts';
 
 const APP = 'acme.example/public/app';
 
@@ -11,12 +12,7 @@ let place: Workplace;
 
 beforeAll(async () => {
   gateway = await startGateway();
-  place = await createWorkplace();
-  place.io.fetch = globalThis.fetch;
-  place.io.stdin = `${gateway.operator.password}\n`;
-  const { username } = gateway.operator;
-  const signedIn = await place.run('login', gateway.host, '--username', username, '--password-stdin');
-  expect(signedIn).toMatchObject({ exitCode: 0 });
+  place = await openWorkplace(gateway);
 });
 afterAll(async () => {
   await place.remove();

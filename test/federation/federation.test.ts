@@ -8,6 +8,8 @@ import {
 import { parseNote } from '@dockchains/tlog';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { pushImage } from '../registry-http.ts';
+
 const NAMES = ['acme.example', 'globex.example', 'initech.example'];
 
 let federation: TestFederation;
@@ -22,19 +24,8 @@ beforeAll(async () => {
 });
 afterAll(() => federation.close());
 
-const push = async (tag: string, image: BuiltManifest): Promise<void> => {
-  const token = await acme.token(acme.publisher, 'repository:public/app:pull,push');
-  const authorization = `Bearer ${token}`;
-  for (const { bytes, descriptor } of image.blobs) {
-    const url = `${acme.url}/v2/public/app/blobs/uploads/?digest=${descriptor.digest}`;
-    expect((await fetch(url, { method: 'POST', headers: { authorization }, body: bytes })).status).toBe(201);
-  }
-  const pushed = await fetch(`${acme.url}/v2/public/app/manifests/${tag}`, {
-    ...{ method: 'PUT', body: image.bytes },
-    headers: { authorization, 'content-type': image.descriptor.mediaType },
-  });
-  expect(pushed.status).toBe(201);
-};
+const push = (tag: string, image: BuiltManifest): Promise<void> =>
+  pushImage(acme, { repository: 'public/app', tag }, image);
 
 const signersOf = async (): Promise<readonly string[]> => {
   const note = await (await fetch(`${acme.url}/log/public/checkpoint`)).text();

@@ -12,6 +12,7 @@ import {
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { createWorkplace, type Workplace } from '../../apps/cli/test-io.ts';
+import { pushImage } from '../registry-http.ts';
 
 const cleanup = new AsyncDisposableStack();
 let acme: TestGateway;
@@ -32,20 +33,8 @@ const layerBytes = 5 * 1024 * 1024;
 const newImage = (): BuiltManifest =>
   buildImage({ layers: [contentOf(randomBytes(layerBytes), OCI_LAYER_GZIP)] });
 
-const push = async (tag: string, image: BuiltManifest): Promise<void> => {
-  const token = await acme.token(acme.publisher, 'repository:public/app:pull,push');
-  const authorization = `Bearer ${token}`;
-  for (const { bytes, descriptor } of image.blobs) {
-    const url = `${acme.url}/v2/public/app/blobs/uploads/?digest=${descriptor.digest}`;
-    const pushed = await fetch(url, { method: 'POST', headers: { authorization }, body: bytes });
-    expect(pushed.status).toBe(201);
-  }
-  const pushed = await fetch(`${acme.url}/v2/public/app/manifests/${tag}`, {
-    ...{ method: 'PUT', body: image.bytes },
-    headers: { authorization, 'content-type': image.descriptor.mediaType },
-  });
-  expect(pushed.status).toBe(201);
-};
+const push = (tag: string, image: BuiltManifest): Promise<void> =>
+  pushImage(acme, { repository: 'public/app', tag }, image);
 
 const atGlobex = (path: string): Promise<Response> =>
   fetch(`${globex.url}/v2/acme.example/public/app/${path}`);
@@ -86,6 +75,9 @@ test('what is pushed to acme can be pulled from globex under acme’s name, byte
   const manifest = await atGlobex('manifests/1.0');
   expect(Buffer.from(await manifest.arrayBuffer()).equals(image.bytes)).toBe(true);
   expect(Number(manifest.headers.get('age'))).toBeLessThan(60);
+  const named = await fetch(`${globex.url}/v2/public/app/manifests/1.0?ns=${acme.host}`);
+  expect(named.headers.get('oci-namespace')).toBe(acme.host);
+  expect(Buffer.from(await named.arrayBuffer()).equals(image.bytes)).toBe(true);
   for (const { descriptor, bytes } of image.blobs) {
     const blob = await atGlobex(`blobs/${descriptor.digest}`);
     expect(Buffer.from(await blob.arrayBuffer()).equals(bytes)).toBe(true);
@@ -108,6 +100,9 @@ test('while acme is away globex gives what it has, and says of nothing else that
     const blob = await atGlobex(`blobs/${descriptor.digest}`);
     expect(Buffer.from(await blob.arrayBuffer()).equals(bytes)).toBe(true);
   }
+  const tags = await atGlobex('tags/list');
+  expect(await tags.json()).toMatchObject({ tags: expect.arrayContaining(['kept', 'unpulled']) as string[] });
+  expect(tags.headers.has('age')).toBe(true);
   const missing = unpulled.blobs.at(-1)?.descriptor.digest ?? '';
   const refused = await atGlobex(`blobs/${missing}`);
   expect(refused.status).toBe(503);

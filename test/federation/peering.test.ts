@@ -7,7 +7,8 @@ import { runGateway, startGateway, type TestGateway } from '@dockchains/testing'
 import { openCheckpoint, parseBundle, parseVerifierKey } from '@dockchains/tlog';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { createWorkplace, type Workplace } from '../../apps/cli/test-io.ts';
+import type { Workplace } from '../../apps/cli/test-io.ts';
+import { openWorkplace, signIn } from '../workplace.ts';
 
 const cleanup = new AsyncDisposableStack();
 let acme: TestGateway;
@@ -15,24 +16,13 @@ let globex: TestGateway;
 let place: Workplace;
 
 beforeAll(async () => {
-  [acme, globex, place] = await Promise.all([
-    startGateway(),
-    startGateway({ organisation: 'globex.example' }),
-    createWorkplace(),
-  ]);
-  cleanup.defer(() => place.remove());
+  [acme, globex] = await Promise.all([startGateway(), startGateway({ organisation: 'globex.example' })]);
   cleanup.defer(() => globex.close());
   cleanup.defer(() => acme.close());
-  place.io.fetch = globalThis.fetch;
-  for (const gateway of [acme, globex]) await signIn(gateway, gateway.operator);
+  place = await openWorkplace(acme, globex);
+  cleanup.defer(() => place.remove());
 });
 afterAll(() => cleanup.disposeAsync());
-
-const signIn = async (gateway: TestGateway, { username, password }: TestGateway['operator']) => {
-  place.io.stdin = `${password}\n`;
-  const login = await place.run('login', gateway.host, '--username', username, '--password-stdin');
-  expect(login).toMatchObject({ exitCode: 0 });
-};
 
 const fingerprintOf = async ({ url }: TestGateway): Promise<string> =>
   (await getOrganisation(fetch, url)).fingerprint;
@@ -68,10 +58,10 @@ test('nothing is added under a fingerprint that is another, and nobody is its ow
 });
 
 test('only operators add and remove', async () => {
-  await signIn(acme, acme.publisher);
+  await signIn(place, acme, acme.publisher);
   expect(await peer(acme, 'remove', 'globex.example')).toMatchObject({ exitCode: 4 });
   expect((await peer(acme, 'add', globex.url, '-f', await fingerprintOf(globex))).exitCode).toBe(4);
-  await signIn(acme, acme.operator);
+  await signIn(place, acme, acme.operator);
 });
 
 test('a key that is replaced is certified by the next descriptor, recorded, and followed by the peers', async () => {
@@ -121,7 +111,7 @@ test("a log's key is replaced without a gap: its notes bear both, until the form
     await expect.poll(() => signersOf(name), { timeout: 10_000, interval: 100 }).toBe(2);
   }
   // Who pinned the former keys, and the certificate, goes on.
-  await signIn(globex, globex.operator);
+  await signIn(place, globex, globex.operator);
 
   await globex.stop();
   for (const role of ['log-public', 'log-private']) {

@@ -1,11 +1,12 @@
 import { auditLog, getOrganisation, openHttpLog } from '@dockchains/client';
 import { hashOrigin } from '@dockchains/federation';
-import { startGateway, type TestGateway } from '@dockchains/testing';
+import { makePeers, startGateway, type TestGateway } from '@dockchains/testing';
 import { parsePolicy } from '@dockchains/tlog';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { createWorkplace, type Workplace } from '../../apps/cli/test-io.ts';
+import type { Workplace } from '../../apps/cli/test-io.ts';
 import { pushImage } from '../faults/pusher.ts';
+import { openWorkplace } from '../workplace.ts';
 
 const HASH = hashOrigin('acme.example/ledger/public');
 
@@ -15,27 +16,14 @@ let globex: TestGateway;
 let place: Workplace;
 
 beforeAll(async () => {
-  [acme, globex, place] = await Promise.all([
-    startGateway(),
-    startGateway({ organisation: 'globex.example' }),
-    createWorkplace(),
-  ]);
-  cleanup.defer(() => place.remove());
+  [acme, globex] = await Promise.all([startGateway(), startGateway({ organisation: 'globex.example' })]);
   cleanup.defer(() => globex.close());
   cleanup.defer(() => acme.close());
-  place.io.fetch = globalThis.fetch;
-  await add(acme, globex);
-  await add(globex, acme);
+  await makePeers(acme, globex);
+  place = await openWorkplace(acme, globex);
+  cleanup.defer(() => place.remove());
 });
 afterAll(() => cleanup.disposeAsync());
-
-async function add(at: TestGateway, other: TestGateway): Promise<void> {
-  place.io.stdin = `${at.operator.password}\n`;
-  await place.run('login', at.host, '--username', at.operator.username, '--password-stdin');
-  const { fingerprint } = await getOrganisation(fetch, other.url);
-  const added = await place.run('peer', 'add', other.url, '-f', fingerprint, '--registry', at.organisation);
-  expect(added).toMatchObject({ exitCode: 0 });
-}
 
 const push = async (tag: string): Promise<void> => {
   const token = await acme.token(acme.publisher, 'repository:public/app:pull,push');

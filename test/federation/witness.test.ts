@@ -7,7 +7,7 @@ import { buildImage, startGateway, type TestGateway } from '@dockchains/testing'
 import { checkPolicy, parseNote, parseOrigin, parsePolicy, type Witnessed } from '@dockchains/tlog';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { openSession as openRegistry, pushBlobs, putManifest } from '../registry-http.ts';
+import { pushImage } from '../registry-http.ts';
 
 const ORIGIN = 'acme.example/ledger/public';
 const cleanup = new AsyncDisposableStack();
@@ -29,12 +29,8 @@ const add = async (at: TestGateway, other: TestGateway): Promise<void> => {
   await addPeer(sessionOf(at), { url: other.url, fingerprint });
 };
 
-const push = async (tag: string): Promise<void> => {
-  const image = buildImage({ layers: [] });
-  const session = await openRegistry(acme, 'public/app');
-  await pushBlobs(session, image);
-  expect((await putManifest(session, tag, image)).status).toBe(201);
-};
+const push = (tag: string): Promise<void> =>
+  pushImage(acme, { repository: 'public/app', tag }, buildImage({ layers: [] }));
 
 const sizeOf = (note: string): number => Number(note.split('\n')[1]);
 

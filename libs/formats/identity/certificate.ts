@@ -2,6 +2,13 @@ import type { Key, PrivateKey, PublicKey } from 'openpgp';
 
 import { IdentityError } from './errors.ts';
 
+declare module 'openpgp' {
+  interface Key {
+    // Its own declaration leaves out that null means: at any time.
+    isRevoked(signature: undefined, key: undefined, date: null): Promise<boolean>;
+  }
+}
+
 // A gateway needs it when a descriptor changes, which is rare: 60 ms and 25 MB are spent only then.
 const openpgp = () => import('openpgp');
 
@@ -116,7 +123,7 @@ async function readCertificate(certificate: string): Promise<PublicKey> {
   if (key === undefined || keys.length > 1 || key.isPrivate()) {
     throw new IdentityError('BAD_CERTIFICATE', 'One public OpenPGP certificate is expected.');
   }
-  if (await key.isRevoked(undefined, undefined, null as unknown as Date)) {
+  if (await key.isRevoked(undefined, undefined, null)) {
     throw new IdentityError(
       'BAD_CERTIFICATE',
       'The OpenPGP certificate is revoked: ask the organisation for the fingerprint of its new one.',

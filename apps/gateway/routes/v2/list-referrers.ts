@@ -1,5 +1,6 @@
 import { buildReferrersIndex, OCI_IMAGE_INDEX, OciError, parseDigest } from '@dockchains/oci';
 
+import { ageHeaders } from './age-headers.ts';
 import type { Handler } from './exchange.ts';
 import { parsePageQuery, setNextLink } from './pagination.ts';
 
@@ -7,7 +8,7 @@ const MAX_ARTIFACT_TYPE = 255;
 
 /** `GET /v2/<name>/referrers/<digest>` (distribution-spec, Listing Referrers). */
 export const listReferrers: Handler<'referrers'> = async (
-  { registry },
+  { registry, mirroring },
   { principal, target, query, reply },
 ) => {
   const { repository } = target;
@@ -18,7 +19,10 @@ export const listReferrers: Handler<'referrers'> = async (
   }
   const { after, limit } = parsePageQuery(query);
   const filter = artifactType === '' ? {} : { artifactType };
-  const page = await registry.listReferrers({ principal, repository, subject, after, limit, ...filter });
+  const { list: page, freshness } = await mirroring.readList(repository, () =>
+    registry.listReferrers({ principal, repository, subject, after, limit, ...filter }),
+  );
+  void reply.headers(ageHeaders(freshness));
   setNextLink(reply, { path: `/v2/${repository}/referrers/${subject}`, query, limit, last: page.last });
   if (artifactType !== '') void reply.header('oci-filters-applied', 'artifactType');
   return reply.header('content-type', OCI_IMAGE_INDEX).send(buildReferrersIndex(page.items));

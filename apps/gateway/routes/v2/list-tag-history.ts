@@ -1,6 +1,7 @@
 import { OCI_IMAGE_INDEX, OciError, parseDigest, parseTag } from '@dockchains/oci';
 import type { TagEvent } from '@dockchains/registry';
 
+import { ageHeaders } from './age-headers.ts';
 import type { Handler } from './exchange.ts';
 import { parsePageQuery, setNextLink } from './pagination.ts';
 import { sendJson } from './send-json.ts';
@@ -14,20 +15,24 @@ const POSITION = /^[1-9]\d{0,17}$/;
  * to the next page goes on by `last`, a position, since several events may share a millisecond.
  */
 export const listTagHistory: Handler<'tag-history'> = async (
-  { registry },
+  { registry, mirroring },
   { principal, target, query, reply },
 ) => {
   const { repository } = target;
   const tag = parseTag(target.tag);
   const { after, limit } = parsePageQuery(query);
   const digest = query.get('digest');
-  const page = await registry.listTagHistory({
+  const wanted = {
     ...{ principal, repository, tag, limit },
     ...(after !== '' && { after: parsePosition(after) }),
     ...timeOf(query, 'before'),
     ...timeOf(query, 'since'),
     ...(digest !== null && { digest: parseDigest(digest) }),
-  });
+  };
+  const { list: page, freshness } = await mirroring.readList(repository, () =>
+    registry.listTagHistory(wanted),
+  );
+  void reply.headers(ageHeaders(freshness));
   const path = `/v2/${repository}/_oci/tag-history/${tag}`;
   setNextLink(reply, { path, query, limit, last: page.last });
   const manifests = page.items.map(toDescriptor);

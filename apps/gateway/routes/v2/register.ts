@@ -4,7 +4,7 @@ import { isUploadId } from '@dockchains/registry';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 import type { GatewayDeps } from '../../deps.ts';
-import { findNamespace } from '../../namespace.ts';
+import { findNamespace, type Namespace, nameWithin } from '../../namespace.ts';
 import { parseV2Path, type V2Kind, type V2Target } from '../../v2-path.ts';
 import { appendUpload } from './append-upload.ts';
 import { cancelUpload } from './cancel-upload.ts';
@@ -74,24 +74,39 @@ async function handle(
   if (parsed === undefined) {
     throw new OciError('NAME_UNKNOWN', 'The registry has no such path.');
   }
-  const target = keep(parsed, deps.config.organisation);
-  request.routeName = `/v2 ${target.kind}`;
-  const handler = findHandler(target, request.method);
+  request.routeName = `/v2 ${parsed.kind}`;
+  const handler = findHandler(parsed, request.method);
   if (handler === undefined) {
-    void reply.header('allow', Object.keys(V2_ROUTES[target.kind]).join(', '));
+    void reply.header('allow', Object.keys(V2_ROUTES[parsed.kind]).join(', '));
     throw new OciError('UNSUPPORTED', `This path does not take ${request.method}.`);
   }
   const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark));
-  const namespace = findNamespace(query, { ...deps.config, publicUrl: deps.publicUrl });
-  if (namespace !== undefined) void reply.header('oci-namespace', namespace);
+  const { organisation } = deps.config;
+  const namespace = await findNamespace(query, {
+    organisation,
+    publicUrl: deps.publicUrl,
+    peers: deps.peers,
+  });
+  if (namespace !== undefined) void reply.header('oci-namespace', namespace.host);
+  const target = keep(parsed, organisation, namespace);
   const principal = await authenticate(deps, target, request.headers.authorization);
   return handler(deps, { target, principal, query, request, reply });
 }
 
-/** Our own repositories may be asked for with our organisation before their names (design §5). */
-function keep(target: V2Target, organisation: string): V2Target {
-  if (!('repository' in target) || target.repository === undefined) return target;
-  return { ...target, repository: keptName(target.repository, organisation) };
+/**
+ * The target by the name that its repository is kept under: our own may be asked for with our organisation before it (design §5), a peer's by the
+ * host of its registry in `ns`.
+ */
+function keep(target: V2Target, organisation: string, namespace: Namespace | undefined): V2Target {
+  if ('repository' in target && target.repository !== undefined) {
+    const name = namespace === undefined ? target.repository : nameWithin(namespace, target.repository);
+    return { ...target, repository: keptName(name, organisation) };
+  }
+  // What is listed is ours.
+  if (namespace === undefined || namespace.organisation === organisation || target.kind === 'ping') {
+    return target;
+  }
+  throw new OciError('NAME_UNKNOWN', 'The registry keeps no list of what the host that "ns" names has.');
 }
 
 function findHandler<Kind extends V2Kind>(

@@ -10,7 +10,7 @@ import {
   parseRepositoryName,
   type RepositoryName,
 } from '@dockchains/oci';
-import { encodeRecord } from '@dockchains/records';
+import { encodeRecord, type ManifestRecord, parseRecordId } from '@dockchains/records';
 import { buildImage, type BuiltManifest, contentOf } from '@dockchains/testing';
 import { parseOrigin } from '@dockchains/tlog';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -89,13 +89,19 @@ afterEach(async () => {
   await Promise.all([fixture.close(), globex.close(), initech.close()]);
 });
 
-const tell = (facts: object, repository = 'public/app'): void => {
+/** What a record of one kind says beside whose it is and when it was made. */
+type Facts<Told extends ManifestRecord = ManifestRecord> = Told extends ManifestRecord
+  ? Omit<Told, 'organisation' | 'repository' | 'time' | 'recordId'>
+  : never;
+
+const tell = (facts: Facts, organisation = 'globex.example', repository = 'public/app'): void => {
   records += 1;
-  const record = {
-    ...{ organisation: 'globex.example', repository, time: '2026-01-01T00:00:00.000Z', ...facts },
-    recordId: records.toString(16).padStart(32, '0'),
+  const record: ManifestRecord = {
+    ...facts,
+    ...{ organisation, repository, time: '2026-01-01T00:00:00.000Z' },
+    recordId: parseRecordId(records.toString(16).padStart(32, '0')),
   };
-  entries.push({ index: BigInt(entries.length), entry: encodeRecord(record as never) });
+  entries.push({ index: BigInt(entries.length), entry: encodeRecord(record) });
 };
 
 /** What a push to globex leaves in its ledger and at its gateway. */
@@ -398,7 +404,7 @@ describe('tags', () => {
   test('of a record that names another organisation are not set', async () => {
     const image = buildImage();
     const { digest, mediaType, size } = image.descriptor;
-    tell({ kind: 'tag-set', tag: '1.0', digest, mediaType, size, organisation: 'initech.example' });
+    tell({ kind: 'tag-set', tag: '1.0', digest, mediaType, size }, 'initech.example');
     const next = buildImage();
     publish('2.0', next);
     await followed('2.0', next);

@@ -40,9 +40,17 @@ export interface Mirroring {
   getManifest(request: ManifestRequest): Promise<StoredManifest & { readonly freshness?: Freshness }>;
   /** As the registry's, fetching what a mirrored manifest needs unless `local`. @throws also FederationError PEER_UNREACHABLE */
   getBlob(request: BlobRequest & { readonly local: boolean }): Promise<StoredBlob>;
+  /**
+   * What `read` gives of a repository that may be mirrored (tags, referrers, a tag's history), and then how fresh that is.
+   * @throws also FederationError PEER_UNREACHABLE
+   */
+  readList<List>(repository: RepositoryName, read: () => Promise<List>): Promise<FreshList<List>>;
   readonly policies: MirrorPolicies;
   close(): Promise<void>;
 }
+
+/** A list, and of a mirrored repository how old it may be. */
+export type FreshList<List> = { readonly list: List; readonly freshness: Freshness | undefined };
 
 // An answer that there is no such thing is as good as the origin's own for so long.
 const FRESH_SECONDS = 15;
@@ -74,15 +82,28 @@ export function openMirroring(deps: MirroringDeps): Mirroring {
     );
   };
 
+  const freshnessOf = (repository: RepositoryName): Freshness | undefined => {
+    const { organisation: origin } = splitOrganisation(repository, organisation);
+    return origin === undefined ? undefined : followers.freshness(origin);
+  };
+
   return {
     async getManifest(request) {
       try {
         const manifest = await registry.getManifest(request);
-        const { organisation: origin } = splitOrganisation(request.repository, organisation);
-        if (origin === undefined || request.reference.kind === 'digest') return manifest;
-        return { ...manifest, freshness: followers.freshness(origin) };
+        if (request.reference.kind === 'digest') return manifest;
+        const freshness = freshnessOf(request.repository);
+        return freshness === undefined ? manifest : { ...manifest, freshness };
       } catch (error) {
         return orAway(error, request.repository);
+      }
+    },
+
+    async readList(repository, read) {
+      try {
+        return { list: await read(), freshness: freshnessOf(repository) };
+      } catch (error) {
+        return orAway(error, repository);
       }
     },
 
