@@ -31,7 +31,7 @@ const audit = async (text: string, ...options: string[]) => {
 };
 
 describe('audit --proof', () => {
-  test('L1 tells with the file and the policy alone that a ledger signed two histories', async () => {
+  test('L1: tells with the file and the policy alone that a ledger signed two histories', async () => {
     const { exitCode, stdout, stderr } = await audit(proof);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toContain('Proven: acme.example/ledger/public signed two histories');

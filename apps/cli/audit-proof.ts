@@ -2,7 +2,6 @@ import { resolve } from 'node:path';
 
 import {
   MAX_EQUIVOCATION_BYTES,
-  parseCheckpoint,
   parseEquivocation,
   parseNote,
   TlogError,
@@ -33,17 +32,17 @@ export async function auditProof(io: Io, { path, policy, log }: ProofRequest): P
   const trust = await readTrust(io, policy);
   try {
     const proof = parseEquivocation(bytes);
-    const { origin } = parseCheckpoint(parseNote(proof.older).text);
-    const key = trust.policy.logs.find((one) => one.key.name === origin)?.key;
-    if (key === undefined) return notProven(path, `${trust.path} has no key of the ledger ${origin}.`);
-    const { older, newer } = verifyEquivocation(proof, key);
+    const [origin = ''] = parseNote(proof.older).text.split('\n');
+    const keys = trust.policy.logs.map(({ key }) => key).filter(({ name }) => name === origin);
+    if (keys.length === 0) return notProven(path, `${trust.path} has no key of the ledger ${origin}.`);
+    const { older, newer } = verifyEquivocation(proof, keys);
     const describe = ({ size, root }: typeof older) => ({
       size: size.toString(),
       root: Buffer.from(root).toString('base64'),
     });
     return {
       text: `Proven: ${origin} signed two histories, one with ${older.size} entries and one with ${newer.size}, that cannot be of one ledger.
-The key is the one that ${trust.path} names. Nothing that this ledger says is to be believed; keep the file.`,
+The keys are those that ${trust.path} names. Nothing that this ledger says is to be believed; keep the file.`,
       json: { proven: true, origin, older: describe(older), newer: describe(newer) },
     };
   } catch (error) {

@@ -4,7 +4,7 @@ import { createAccess } from '@dockchains/access';
 import { openFileBlobStore, openFileTileStore } from '@dockchains/blobs';
 import { openCatalog, openedSource } from '@dockchains/catalog';
 import { migrate, openDatabase } from '@dockchains/database';
-import { type Messages, openMirroring } from '@dockchains/federation';
+import { type Gossip, type Messages, openMirroring } from '@dockchains/federation';
 import { openKey } from '@dockchains/keys';
 import type { LedgerDeps, LedgerName, Publication } from '@dockchains/ledger';
 import { createRegistry, openReplay } from '@dockchains/registry';
@@ -62,6 +62,8 @@ export async function openServices(
   const database = tracing === undefined ? opened : traceDatabase(opened, tracing);
   // Ledgers begin to sign before there is anything to send with.
   let messages: Messages | undefined;
+  // And to witness before there is what heads are compared with.
+  let gossip: Gossip | undefined;
   try {
     const access = createAccess({
       ...{ database, tokenKey, organisation, clock, publicUrl, limits: config.rateLimits },
@@ -109,9 +111,14 @@ export async function openServices(
     const { peers } = federation;
     const { witness, close: closeWitnessing } = await witnessing.start({
       ...{ ledgers, peers, ask: askWitnesses(() => messages) },
+      compare: async (origin, note) => gossip?.compare(origin, note),
     });
     const deliver = deliverCosigned(() => messages);
-    const replicas = await openReplicas({ config, database, tiles, ledgers, log, clock, peers, deliver });
+    const { descriptor } = federation;
+    const replicas = await openReplicas({
+      ...{ config, database, tiles, ledgers, log, clock, peers, descriptor, deliver },
+    });
+    gossip = replicas.gossip;
     const sources = () => [...own, ...replicas.replication.sources()];
     const catalog = openCatalog({ database, access, organisation, sources, log });
     const { replication } = replicas;

@@ -4,6 +4,7 @@ import {
   type AskWitness,
   createPublications,
   createWitness,
+  FederationError,
   fetchNotesOver,
   findWitnessedLog,
   type Gatherer,
@@ -16,7 +17,7 @@ import {
 } from '@dockchains/federation';
 import { openKey } from '@dockchains/keys';
 import type { Ledger, LedgerName, Ledgers, Publication } from '@dockchains/ledger';
-import { createCosigner, parsePolicy, type Policy } from '@dockchains/tlog';
+import { createCosigner, parsePolicy, type Policy, TlogError } from '@dockchains/tlog';
 
 import type { Config } from './config.ts';
 import type { GatewayDeps } from './deps.ts';
@@ -40,6 +41,8 @@ interface Asked {
   readonly ledgers: Ledgers;
   readonly peers: Peers;
   readonly ask: AskWitness;
+  /** Compares a head that our witness refused with what else is held of its log. */
+  readonly compare: (origin: string, note: string) => Promise<unknown>;
 }
 
 /** Witnessing that runs. */
@@ -78,7 +81,7 @@ export async function openWitnessing(deps: WitnessingDeps, keys: LedgerKeys): Pr
       const unsubscribe = services.peers.onChange(announce);
       const keeping = keepTrust(config, publications, deps.log);
       return {
-        witness: await openWitness(deps, { peers: services.peers, others: otherLogs }),
+        witness: await openWitness(deps, { ...services, others: otherLogs }),
         async close() {
           unsubscribe();
           await keeping.stop();
@@ -96,7 +99,7 @@ function gather(
     peers,
     ask,
     publications,
-  }: Omit<Asked, 'ledgers'> & { readonly ledger: Ledger; readonly publications: Publications },
+  }: Omit<Asked, 'ledgers' | 'compare'> & { readonly ledger: Ledger; readonly publications: Publications },
 ): Gatherer {
   const { origin, name } = ledger;
   const publication = publications.of({ origin, isPublic: name === 'public' });
@@ -120,7 +123,7 @@ function gather(
 
 async function openWitness(
   { config, database, clock, log }: WitnessingDeps,
-  logs: { readonly peers: Peers; readonly others: Policy | undefined },
+  { compare, ...logs }: Pick<Asked, 'peers' | 'compare'> & { readonly others: Policy | undefined },
 ): Promise<Witness> {
   const { organisation, keysDirectory } = config;
   const privateKey = await openKey(keysDirectory, 'witness');
@@ -137,11 +140,24 @@ async function openWitness(
     },
     fetchCheckpoint: fetchNotesOver(globalThis.fetch),
     isFrozen: async (origin) => (await evidence.find(origin)) !== undefined,
-    async reportConflict(origin, notes) {
-      const [logKey] = (await findLog(origin))?.keys ?? [];
-      if (logKey !== undefined) await evidence.reportConflict({ ...notes, logKey });
+    async reportConflict(origin, equivocation) {
+      const found = await findLog(origin);
+      if (found === undefined) return;
+      const keys = found.logKeys ?? found.keys.map((key) => ({ key, isRevoked: false }));
+      await notePoor(log, () => evidence.report(equivocation, keys));
     },
+    suspect: (origin, note) => notePoor(log, () => compare(origin, note)),
   });
+}
+
+/** What was to be evidence and is none is no reason to leave a log without an answer. */
+async function notePoor(log: GatewayDeps['log'], look: () => Promise<unknown>): Promise<void> {
+  try {
+    await look();
+  } catch (error) {
+    if (!(error instanceof TlogError || error instanceof FederationError)) throw error;
+    log.warn({ err: error }, 'heads not compared');
+  }
 }
 
 /** Writes `trust.policy` anew when peers came, left or cosigned for the first time. */

@@ -13,7 +13,8 @@ export function registerEquivocations(
 ): void {
   server.get<{ Params: { hash: string } }>('/federation/equivocations/:hash', async (request, reply) => {
     const all = await replicas.evidence.list();
-    const found = all.find(({ origin }) => hashOrigin(origin) === request.params.hash);
+    const ofLog = all.filter(({ origin }) => hashOrigin(origin) === request.params.hash);
+    const found = ofLog.find(({ byRevokedKey }) => !byRevokedKey) ?? ofLog[0];
     return reply
       .code(found === undefined ? 404 : 200)
       .header('cache-control', 'no-cache')

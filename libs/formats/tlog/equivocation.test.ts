@@ -42,7 +42,7 @@ describe('two heads of one log', () => {
     const proof = { older: noteOf(leavesOf('left', 7)), newer: noteOf(leavesOf('right', 7)) };
     const read = parseEquivocation(encodeEquivocation(proof));
     expect(read).toEqual(proof);
-    expect(verifyEquivocation(read, signer.verifierKey)).toMatchObject({ older: { size: 7n } });
+    expect(verifyEquivocation(read, [signer.verifierKey])).toMatchObject({ older: { size: 7n } });
   });
 
   test.each([
@@ -53,7 +53,7 @@ describe('two heads of one log', () => {
     const proof = await proofOf(leavesOf('left', older), leavesOf('right', newer));
     const read = parseEquivocation(encodeEquivocation(proof));
     expect(encodeEquivocation(read)).toBe(encodeEquivocation(proof));
-    expect(verifyEquivocation(read, signer.verifierKey)).toMatchObject({
+    expect(verifyEquivocation(read, [signer.verifierKey])).toMatchObject({
       older: { size: BigInt(older) },
       newer: { size: BigInt(newer) },
     });
@@ -65,17 +65,17 @@ describe('no proof is', () => {
 
   test('one head twice', () => {
     const proof = { older: noteOf(left), newer: noteOf(left) };
-    expect(() => verifyEquivocation(proof, signer.verifierKey)).toThrow(refused('BAD_EQUIVOCATION'));
+    expect(() => verifyEquivocation(proof, [signer.verifierKey])).toThrow(refused('BAD_EQUIVOCATION'));
   });
 
   test('two heads of one history', async () => {
     const proof = await proofOf(left.slice(0, 4), left);
-    expect(() => verifyEquivocation(proof, signer.verifierKey)).toThrow(refused('BAD_EQUIVOCATION'));
+    expect(() => verifyEquivocation(proof, [signer.verifierKey])).toThrow(refused('BAD_EQUIVOCATION'));
   });
 
   test('two sizes with nothing between them, or in the wrong order', () => {
     const [older, newer] = [noteOf(leavesOf('right', 4)), noteOf(left)];
-    const verify = (proof: Equivocation) => () => verifyEquivocation(proof, signer.verifierKey);
+    const verify = (proof: Equivocation) => () => verifyEquivocation(proof, [signer.verifierKey]);
     expect(verify({ older, newer })).toThrow(refused('BAD_EQUIVOCATION'));
     expect(verify({ older: newer, newer: older })).toThrow(refused('BAD_EQUIVOCATION'));
   });
@@ -84,12 +84,12 @@ describe('no proof is', () => {
     const proof = await proofOf(leavesOf('right', 4), left);
     const root = rootWith(EMPTY_TREE, leavesOf('third', 4));
     const forged = { ...proof, prefix: { root, proof: proof.prefix?.proof ?? [] } };
-    expect(() => verifyEquivocation(forged, signer.verifierKey)).toThrow(refused('BAD_ROOT'));
+    expect(() => verifyEquivocation(forged, [signer.verifierKey])).toThrow(refused('BAD_ROOT'));
   });
 
   test('a head that somebody else signed', () => {
     const proof = { older: noteOf(left), newer: noteOf(leavesOf('right', 9), stranger) };
-    expect(() => verifyEquivocation(proof, signer.verifierKey)).toThrow(refused('UNKNOWN_SIGNER'));
+    expect(() => verifyEquivocation(proof, [signer.verifierKey])).toThrow(refused('UNKNOWN_SIGNER'));
   });
 
   test.each([

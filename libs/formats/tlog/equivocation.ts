@@ -1,9 +1,10 @@
-import { type Checkpoint, openCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, parseCheckpoint, requireOrigin } from './checkpoint.ts';
 import { decodeBase64, decodeText, encodeBase64, equalBytes } from './encoding.ts';
 import { TlogError } from './errors.ts';
 import { HASH_BYTES } from './hash.ts';
 import type { VerifierKey } from './keys.ts';
 import { parseNote } from './note.ts';
+import { verifyNote } from './verify-note.ts';
 import { MAX_PROOF_HASHES, verifyConsistency } from './verify-proof.ts';
 
 /**
@@ -21,6 +22,8 @@ export const MAX_EQUIVOCATION_BYTES = 128 * 1024;
 
 const FIRST_LINE = 'dockchains.org/equivocation@v1';
 const MAX_NOTE_BYTES = 48 * 1024;
+// As many as witnesses here cosign: a log must not get away with two histories because it adds lines.
+const MAX_EXTENSIONS = 16;
 
 /**
  * Encodes the proof as text: a first line that names the form, then in base64, a line each, the prefix's root and its
@@ -40,7 +43,7 @@ export function encodeEquivocation({ older, newer, prefix }: Equivocation): stri
  */
 export function parseEquivocation(source: string | Uint8Array): Equivocation {
   const text = decodeText(source, MAX_EQUIVOCATION_BYTES);
-  // Checkpoints have no extension lines here, so that each note has just one blank line.
+  // Extension lines are not empty, so that each note has just one blank line.
   const [header, olderText, olderLines, newerText, newerLines, ...rest] = text?.split('\n\n', 6) ?? [];
   if (
     header === undefined ||
@@ -64,15 +67,17 @@ export function parseEquivocation(source: string | Uint8Array): Equivocation {
 }
 
 /**
- * Verifies, with nothing but the log's key, that the log signed two histories, and gives the two heads.
+ * Verifies, with nothing but the log's keys, that the log signed two histories, and gives the two heads. Each note must be
+ * signed by one of the keys, which may be those that the log had one after the other.
  * @throws TlogError BAD_EQUIVOCATION if the two agree, or if the proof does not show that they do not; as openCheckpoint
  */
 export function verifyEquivocation(
   { older, newer, prefix }: Equivocation,
-  logKey: VerifierKey,
+  logKeys: readonly VerifierKey[],
 ): { older: Checkpoint; newer: Checkpoint } {
-  const before = openCheckpoint(older, logKey).checkpoint;
-  const after = openCheckpoint(newer, logKey).checkpoint;
+  const before = openSigned(older, logKeys);
+  const after = openSigned(newer, logKeys);
+  requireOrigin(after.origin, before.origin);
   if (before.size > after.size) throw refused('The older note has more entries than the newer one.');
   if (before.size === after.size) {
     if (equalBytes(before.root, after.root)) throw refused('Both notes have the same root.');
@@ -87,6 +92,14 @@ export function verifyEquivocation(
   });
   if (equalBytes(prefix.root, before.root)) throw refused('The newer tree extends the older one.');
   return { older: before, newer: after };
+}
+
+/** Whoever signed must be named after the log: a key of another one proves nothing of it. */
+function openSigned(source: string, logKeys: readonly VerifierKey[]): Checkpoint {
+  const note = parseNote(source);
+  const checkpoint = parseCheckpoint(note.text, { maxExtensions: MAX_EXTENSIONS });
+  for (const { key } of verifyNote(note, logKeys)) requireOrigin(checkpoint.origin, key.name);
+  return checkpoint;
 }
 
 function requireNote(note: string): string {

@@ -16,6 +16,7 @@ export {
   type Origin,
   parseCheckpoint,
   parseOrigin,
+  requireOrigin,
   signCheckpoint,
 } from './checkpoint.ts';
 export { cosign, type Cosigner, createCosigner, verifyCosignature } from './cosignature.ts';
@@ -93,4 +94,10 @@ export {
   tileWidth,
 } from './tiles.ts';
 export { verifyNote, type VerifiedSignature } from './verify-note.ts';
-export { type Consistency, type Inclusion, verifyConsistency, verifyInclusion } from './verify-proof.ts';
+export {
+  type Consistency,
+  findPrefixRoot,
+  type Inclusion,
+  verifyConsistency,
+  verifyInclusion,
+} from './verify-proof.ts';

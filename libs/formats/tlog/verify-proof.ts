@@ -72,6 +72,40 @@ export function verifyConsistency({ oldSize, newSize, oldRoot, newRoot, proof }:
     return;
   }
 
+  const computed = computeRoots({ oldSize, newSize, oldRoot, proof });
+  requireRoot(computed.old, oldRoot, oldSize);
+  requireRoot(computed.new, newRoot, newSize);
+}
+
+/**
+ * The root, 32 bytes, that a consistency proof shows the tree of `newRoot` to have had at `oldSize`, whatever root is claimed there: where it
+ * is another one, the two trees are of two histories. Undefined if the proof shows nothing of that tree, or if `oldSize` is a
+ * power of two, since then it does not contain that root.
+ * @throws TlogError BAD_HASH
+ */
+export function findPrefixRoot({
+  oldSize,
+  newSize,
+  newRoot,
+  proof,
+}: Omit<Consistency, 'oldRoot'>): Uint8Array | undefined {
+  if (proof.length > MAX_PROOF_HASHES || oldSize <= 0n || oldSize >= newSize) return undefined;
+  if ((oldSize & (oldSize - 1n)) === 0n) return undefined;
+  requireHashes(proof, newRoot);
+  try {
+    const computed = computeRoots({ oldSize, newSize, oldRoot: newRoot, proof });
+    return equalBytes(computed.new, newRoot) ? computed.old : undefined;
+  } catch (error) {
+    if (error instanceof TlogError) return undefined;
+    throw error;
+  }
+}
+
+/** Both roots that a proof between sizes 0 < oldSize < newSize leads to. @throws TlogError BAD_PROOF for the wrong number of hashes */
+function computeRoots({ oldSize, newSize, oldRoot, proof }: Omit<Consistency, 'newRoot'>): {
+  old: Uint8Array;
+  new: Uint8Array;
+} {
   let fn = oldSize - 1n;
   let sn = newSize - 1n;
   while (isOdd(fn)) [fn, sn] = [fn >> 1n, sn >> 1n];
@@ -93,8 +127,7 @@ export function verifyConsistency({ oldSize, newSize, oldRoot, newRoot, proof }:
     [fn, sn] = [fn >> 1n, sn >> 1n];
   }
   if (sn !== 0n) throw wrongLength();
-  requireRoot(computedOld, oldRoot, oldSize);
-  requireRoot(computedNew, newRoot, newSize);
+  return { old: computedOld, new: computedNew };
 }
 
 function isOdd(value: bigint): boolean {

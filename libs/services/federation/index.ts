@@ -6,7 +6,7 @@ export type { MirrorPolicy } from './mirroring/policies.ts';
 export type { Peer, Peers } from './peers/peers.ts';
 export { type Evidence, type KeptEquivocation, openEvidence } from './gossip/evidence.ts';
 export { type Gossip, type GossipDeps, openGossip } from './gossip/gossip.ts';
-export { type KnownLog, knownLedger, knownReplica } from './gossip/known-logs.ts';
+export { type KnownLog, knownLedger, knownPeer } from './gossip/known-logs.ts';
 export {
   type Cosigned,
   encodeCosigned,
@@ -14,6 +14,7 @@ export {
   parseCosigned,
   postCosigned,
 } from './replication/cosigned.ts';
+export { type LogKey, logKeysOf } from './replication/peer-log.ts';
 export type { MirrorFiles } from './replication/mirror-files.ts';
 export { type MirrorFile, readMirrorPath } from './replication/mirror-path.ts';
 export { hashOrigin } from './replication/replica.ts';

@@ -1,13 +1,9 @@
 import { createHash } from 'node:crypto';
 
 import type { Database } from '@dockchains/database';
-import {
-  encodeEquivocation,
-  type Equivocation,
-  TlogError,
-  type VerifierKey,
-  verifyEquivocation,
-} from '@dockchains/tlog';
+import { encodeEquivocation, type Equivocation, TlogError, verifyEquivocation } from '@dockchains/tlog';
+
+import type { LogKey } from '../replication/peer-log.ts';
 
 /** A proof that a log signed two histories, as it is kept. */
 export type KeptEquivocation = {
@@ -15,30 +11,39 @@ export type KeptEquivocation = {
   /** The proof's file, which verifies alone. */
   readonly proof: string;
   readonly foundAt: Date;
+  /** A note in it has no signature but by a key that was revoked: whoever has that key may have made it, and nothing is frozen. */
+  readonly byRevokedKey: boolean;
 };
 
 /** Proofs of equivocation: kept for ever, and what they are about is frozen here. */
 export interface Evidence {
   /**
-   * Keeps a proof after verifying it with the log's key, and freezes the replica of that log; false if there is one of this log already.
+   * Keeps a proof after verifying it with the keys that the log has had, and freezes what is held of that log here; false if there is
+   * one of this log already.
    * @throws TlogError if it proves nothing
    */
-  report(equivocation: Equivocation, logKey: VerifierKey): Promise<boolean>;
-  /**
-   * Keeps what two notes of one size prove, for whoever met them, such as a witness; false if they prove nothing, for two sizes
-   * need a proof of what the larger tree was.
-   */
-  reportConflict(conflict: {
-    readonly ours: string;
-    readonly theirs: string;
-    readonly logKey: VerifierKey;
-  }): Promise<boolean>;
-  /** The first proof against the log of this origin: while there is one, nothing of it is witnessed or replicated. */
+  report(equivocation: Equivocation, logKeys: readonly LogKey[]): Promise<boolean>;
+  /** The proof against the log of this origin: while there is one, nothing of it is witnessed or replicated. */
   find(origin: string): Promise<KeptEquivocation | undefined>;
+  /** All that are kept, oldest first, also those by revoked keys. */
   list(): Promise<readonly KeptEquivocation[]>;
 }
 
-type Row = { readonly origin: string; readonly proof: string; readonly found_at: Date };
+/** What evidence takes. */
+type EvidenceDeps = {
+  readonly database: Database;
+  readonly clock: () => Date;
+  readonly log: { error(fields: object, event: string): void };
+  /** Freezes a ledger of our own, if the origin is of one; durable when it resolves. */
+  readonly freezeOwn?: (origin: string, reason: string) => Promise<void>;
+};
+
+type Row = {
+  readonly origin: string;
+  readonly proof: string;
+  readonly found_at: Date;
+  readonly by_revoked_key: boolean;
+};
 
 const MAX_LISTED = 1_000;
 
@@ -49,8 +54,11 @@ const LOCK = {
 };
 const INSERT = {
   name: 'equivocation-insert',
-  text: `INSERT INTO equivocation (digest, origin, proof, found_at)
-         SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT FROM equivocation WHERE origin = $2) RETURNING digest`,
+  text: `INSERT INTO equivocation (digest, origin, proof, found_at, by_revoked_key)
+         SELECT $1, $2, $3, $4, $5
+         WHERE NOT EXISTS (SELECT FROM equivocation WHERE origin = $2 AND (NOT by_revoked_key OR $5))
+         ON CONFLICT (digest) DO UPDATE SET by_revoked_key = false WHERE equivocation.by_revoked_key
+         RETURNING digest`,
 };
 const FREEZE = {
   name: 'equivocation-freeze',
@@ -58,47 +66,39 @@ const FREEZE = {
 };
 const FIND = {
   name: 'equivocation-find',
-  text: 'SELECT origin, proof, found_at FROM equivocation WHERE origin = $1 ORDER BY found_at LIMIT 1',
+  text: `SELECT origin, proof, found_at, by_revoked_key FROM equivocation
+         WHERE origin = $1 AND NOT by_revoked_key ORDER BY found_at LIMIT 1`,
 };
 const LIST = {
   name: 'equivocation-list',
-  text: `SELECT origin, proof, found_at FROM equivocation ORDER BY found_at LIMIT ${MAX_LISTED}`,
+  text: `SELECT origin, proof, found_at, by_revoked_key FROM equivocation ORDER BY found_at LIMIT ${MAX_LISTED}`,
 };
 
 /** Opens the evidence in the organisation's database. */
-export function openEvidence({
-  database,
-  clock,
-  log,
-}: {
-  readonly database: Database;
-  readonly clock: () => Date;
-  readonly log: { error(fields: object, event: string): void };
-}): Evidence {
-  const evidence: Evidence = {
-    async reportConflict({ ours, theirs, logKey }) {
-      try {
-        await evidence.report({ older: ours, newer: theirs }, logKey);
-        return true;
-      } catch (error) {
-        if (error instanceof TlogError) return false;
-        throw error;
-      }
-    },
-    async report(equivocation, logKey) {
-      const { older, newer } = verifyEquivocation(equivocation, logKey);
+export function openEvidence({ database, clock, log, freezeOwn }: EvidenceDeps): Evidence {
+  return {
+    async report(equivocation, logKeys) {
+      const { older, newer, byRevokedKey } = verify(equivocation, logKeys);
       const { origin } = older;
       const proof = encodeEquivocation(equivocation);
       const digest = createHash('sha256').update(proof).digest('hex');
       const reason = `it signed two histories, with ${older.size.toString()} and ${newer.size.toString()} entries`;
+      // Before the row, which makes that nobody looks again.
+      if (!byRevokedKey) await freezeOwn?.(origin, `${origin}: ${reason}`);
       const kept = await database.transaction(async (transaction) => {
         await transaction.query(LOCK, [origin]);
-        const inserted = await transaction.query(INSERT, [digest, origin, proof, clock()]);
-        if (inserted.length > 0) await transaction.query(FREEZE, [origin, reason]);
+        const inserted = await transaction.query(INSERT, [digest, origin, proof, clock(), byRevokedKey]);
+        if (inserted.length > 0 && !byRevokedKey) await transaction.query(FREEZE, [origin, reason]);
         return inserted.length > 0;
       });
-      if (kept) log.error({ origin, reason }, 'equivocation proven, ledger frozen here');
-      return kept;
+      if (!kept) return false;
+      log.error(
+        { origin, reason },
+        byRevokedKey
+          ? 'equivocation proven, but by a revoked key: nothing is frozen'
+          : 'equivocation proven, ledger frozen here',
+      );
+      return true;
     },
     async find(origin) {
       const [row] = await database.query<Row>(FIND, [origin]);
@@ -108,7 +108,25 @@ export function openEvidence({
       return (await database.query<Row>(LIST)).map(toKept);
     },
   };
-  return evidence;
 }
 
-const toKept = ({ origin, proof, found_at: foundAt }: Row): KeptEquivocation => ({ origin, proof, foundAt });
+/** Verifies with the keys that stand, and where those are not enough with the revoked ones too. @throws TlogError */
+function verify(
+  equivocation: Equivocation,
+  logKeys: readonly LogKey[],
+): ReturnType<typeof verifyEquivocation> & { readonly byRevokedKey: boolean } {
+  const standing = logKeys.filter(({ isRevoked }) => !isRevoked).map(({ key }) => key);
+  try {
+    return { ...verifyEquivocation(equivocation, standing), byRevokedKey: false };
+  } catch (error) {
+    const isUnknown = error instanceof TlogError && error.code === 'UNKNOWN_SIGNER';
+    if (!isUnknown || standing.length === logKeys.length) throw error;
+    const all = logKeys.map(({ key }) => key);
+    return { ...verifyEquivocation(equivocation, all), byRevokedKey: true };
+  }
+}
+
+const toKept = (row: Row): KeptEquivocation => ({
+  ...{ origin: row.origin, proof: row.proof },
+  ...{ foundAt: row.found_at, byRevokedKey: row.by_revoked_key },
+});

@@ -1,13 +1,22 @@
 import { parseEquivocation, parseVerifierKey, verifyEquivocation } from '@dockchains/tlog';
+import { buildLog } from '@dockchains/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { readMirrorPath } from '../replication/mirror-path.ts';
+import { reopenHead } from '../replication/heads.ts';
 import { hashOrigin } from '../replication/replica.ts';
 import type { Replication } from '../replication/replication.ts';
-import { awaitStatus, makeReplicas, type ReplicaFixture, type TestPeer } from '../testing/replicas.ts';
+import {
+  awaitStatus,
+  entriesOf,
+  makeReplicas,
+  type ReplicaFixture,
+  type TestPeer,
+} from '../testing/replicas.ts';
 import { serveWeb, type Web } from '../testing/web.ts';
 import { type Gossip, openGossip } from './gossip.ts';
-import { knownReplica } from './known-logs.ts';
+import { knownPeer } from './known-logs.ts';
+import { swapWitnessedHead } from '../witness/witnessed-heads.ts';
 
 const ORIGIN = 'acme.example/ledger/public';
 const HASH = hashOrigin(ORIGIN);
@@ -65,7 +74,7 @@ async function introduce(observer: Observer, other: Observer, name: string): Pro
     peers: {
       list: () => Promise.resolve([{ ...peer, descriptor: { ...peer.descriptor, endpoints } }]),
     },
-    known: () => Promise.resolve([knownReplica(fixture, observer.acme.peer)]),
+    known: () => Promise.resolve(knownPeer(fixture, observer.acme.peer)),
   });
 }
 
@@ -93,7 +102,7 @@ afterEach(async () => {
   await Promise.all([left, right].map(({ fixture }) => fixture.end()));
 });
 
-describe('L1 a split view that no one sees whole', () => {
+describe('L1: a split view that no one sees whole', () => {
   test.each([
     { name: 'of one size', sizes: [7, 7] },
     { name: 'of which the asker has the smaller', sizes: [5, 700] },
@@ -104,7 +113,7 @@ describe('L1 a split view that no one sees whole', () => {
     await left.gossip.exchange();
     const kept = await left.fixture.evidence.find(ORIGIN);
     const key = parseVerifierKey(left.acme.peer.descriptor.keys.logs.public);
-    expect(() => verifyEquivocation(parseEquivocation(kept?.proof ?? ''), key)).not.toThrow();
+    expect(() => verifyEquivocation(parseEquivocation(kept?.proof ?? ''), [key])).not.toThrow();
     await awaitStatus(left.replication, ORIGIN, {
       frozen: expect.stringContaining('two histories') as unknown,
     });
@@ -148,6 +157,104 @@ describe('one history', () => {
     await expect(left.gossip.compare(ORIGIN, note)).rejects.toMatchObject({ code: 'UNKNOWN_SIGNER' });
     expect(await left.fixture.evidence.list()).toEqual([]);
   });
+});
+
+describe('L1: what our witness cosigned', () => {
+  /** Keeps what the witness of this observer cosigned last, as if the log had asked it. */
+  const cosigned = (observer: Observer, note: string): Promise<void> => {
+    const { origin, size, root } = reopenHead(note);
+    const next = { size, root: Buffer.from(root), note };
+    const { database } = observer.fixture;
+    return swapWitnessedHead(database, origin, { previous: undefined, next, at: new Date() }).then(
+      () => undefined,
+    );
+  };
+  const noteOf = async (name: 'public' | 'private', size: number, history?: string): Promise<string> => {
+    const entries = entriesOf('acme.example', size, history);
+    const built = await buildLog({ name, entries, privateKey: left.acme.key() });
+    return built.files.get('checkpoint')?.toString() ?? '';
+  };
+
+  test('is compared with what our mirror holds', async () => {
+    await left.acme.serve(700);
+    await awaitStatus(left.replication, ORIGIN, { mirroredSize: 700n });
+    await cosigned(left, await noteOf('public', 9, 'another'));
+    await left.gossip.exchange();
+    expect(await left.fixture.evidence.find(ORIGIN)).toBeDefined();
+  });
+
+  test('is compared with what others cosigned of a private ledger, whose tiles nobody holds', async () => {
+    const origin = 'acme.example/ledger/private';
+    await cosigned(left, await noteOf('private', 9));
+    const theirs = { right: await noteOf('private', 9), wrong: await noteOf('private', 9, 'another') };
+    let shown: keyof typeof theirs = 'right';
+    right.web.tamper = (path) =>
+      path === `/witness/${hashOrigin(origin)}/checkpoint` ? Buffer.from(theirs[shown]) : undefined;
+    await left.gossip.exchange();
+    expect(await left.fixture.evidence.list()).toEqual([]);
+    shown = 'wrong';
+    await left.gossip.exchange();
+    const key = parseVerifierKey(left.acme.peer.descriptor.keys.logs.private);
+    const kept = await left.fixture.evidence.find(origin);
+    expect(verifyEquivocation(parseEquivocation(kept?.proof ?? ''), [key]).older.size).toBe(9n);
+    expect(right.web.requests.filter((path) => path.includes('tile'))).toEqual([]);
+  });
+});
+
+describe('L1: a split view by a key that was', () => {
+  const history = async (state: 'replaced' | 'revoked'): Promise<Observer['acme']> => {
+    await left.acme.serve(7);
+    await awaitStatus(left.replication, ORIGIN, { mirroredSize: 7n });
+    // Another history, signed by the key that acme had before.
+    const former = await right.fixture.addPeer('acme.example');
+    await former.serve(7, 'another');
+    const { formerKeys, keys } = left.acme.peer.descriptor;
+    formerKeys.push({ role: 'log-public', key: former.peer.descriptor.keys.logs.public, state });
+    expect(keys.logs.public).not.toBe(formerKeys[0]?.key);
+    const note = former.web.files.get('/log/public/checkpoint');
+    right.web.tamper = (path) => (path === `/mirror/${HASH}/signed` ? note : undefined);
+    return former;
+  };
+
+  test('replaced is one all the same', async () => {
+    await history('replaced');
+    await left.gossip.exchange();
+    expect(await left.fixture.evidence.find(ORIGIN)).toMatchObject({ byRevokedKey: false });
+  });
+
+  test('revoked is kept as the misuse of a key that it is, and freezes nothing', async () => {
+    const former = await history('revoked');
+    await left.gossip.exchange();
+    expect(await left.fixture.evidence.find(ORIGIN)).toBeUndefined();
+    const [kept] = await left.fixture.evidence.list();
+    expect(kept).toMatchObject({ origin: ORIGIN, byRevokedKey: true });
+    expect(kept?.proof).toContain(former.web.files.get('/log/public/checkpoint')?.toString() ?? '-');
+    await awaitStatus(left.replication, ORIGIN, { frozen: undefined });
+    await left.acme.serve(9);
+    await awaitStatus(left.replication, ORIGIN, { mirroredSize: 9n });
+
+    // What is proven by the key that stands comes all the same.
+    await right.acme.serve(9, 'another');
+    right.web.tamper = (path) =>
+      path === `/mirror/${HASH}/signed` ? right.acme.web.files.get('/log/public/checkpoint') : undefined;
+    await left.gossip.exchange();
+    expect(await left.fixture.evidence.find(ORIGIN)).toMatchObject({ byRevokedKey: false });
+    expect(await left.fixture.evidence.list()).toHaveLength(2);
+  });
+});
+
+test('a head that nobody could decide when it was shown is decided by who holds its tiles', async () => {
+  await showBoth([left, 5], [right, 700, 'another']);
+  const note = right.acme.web.files.get('/log/public/checkpoint') ?? '';
+  const { tamper } = right.web;
+  right.web.tamper = () => ({ status: 404 });
+  expect(await left.gossip.compare(ORIGIN, note)).toBe(false);
+  await left.gossip.exchange();
+  expect(await left.fixture.evidence.list()).toEqual([]);
+  // The peer shows no head, but the tiles below this one.
+  right.web.tamper = (path, file) => (path.includes('/tile/') ? tamper(path, file) : { status: 404 });
+  await left.gossip.exchange();
+  expect(await left.fixture.evidence.find(ORIGIN)).toBeDefined();
 });
 
 test('a head that somebody shows is compared with ours', async () => {

@@ -44,27 +44,27 @@ type Tamper = (path: string, file: Buffer | undefined) => Answer;
 describe('what a gateway serves is believed only as it was signed', () => {
   const cases: { name: string; tamper: Tamper; trouble: RegExp }[] = [
     {
-      name: 'L6 a bit flipped in a full bundle',
+      name: 'L6: a bit flipped in a full bundle',
       tamper: (path, file) => (path === `${LOG}/tile/entries/001` ? flipped(file, 40) : undefined),
       trouble: /entries\/001 of .* is not what was signed/,
     },
     {
-      name: 'L6 a bit flipped in the last, partial bundle',
+      name: 'L6: a bit flipped in the last, partial bundle',
       tamper: (path, file) => (path.includes('/tile/entries/002.p/') ? flipped(file, 40) : undefined),
       trouble: /is not what was signed/,
     },
     {
-      name: 'L6 a bit flipped in a tile of the edge',
+      name: 'L6: a bit flipped in a tile of the edge',
       tamper: (path, file) => (path.startsWith(`${LOG}/tile/1/`) ? flipped(file, 33) : undefined),
       trouble: /the edge at 700 entries/,
     },
     {
-      name: 'L6 a partial tile of the wrong width',
+      name: 'L6: a partial tile of the wrong width',
       tamper: (path, file) => (path.startsWith(`${LOG}/tile/0/002.p/`) ? file?.subarray(32) : undefined),
       trouble: /the edge at 700 entries/,
     },
     {
-      name: 'L6 an empty tile',
+      name: 'L6: an empty tile',
       tamper: (path) => (path.startsWith(`${LOG}/tile/1/`) ? Buffer.alloc(0) : undefined),
       trouble: /the edge at 700 entries/,
     },
@@ -135,7 +135,7 @@ describe('what a gateway serves is believed only as it was signed', () => {
     },
   );
 
-  test('L2 an older note that is replayed changes nothing and proves nothing', async () => {
+  test('L2: an older note that is replayed changes nothing and proves nothing', async () => {
     const replication = await fixture.open();
     await acme.serve(700);
     await awaitStatus(replication, ORIGIN, { publishedSize: 700n });
@@ -153,7 +153,7 @@ describe('what a gateway serves is believed only as it was signed', () => {
     [300, 700],
     [700, 300],
   ])(
-    'L1 a log that had %d entries and shows %d of another history is frozen, with proof',
+    'L1: a log that had %d entries and shows %d of another history is frozen, with proof',
     async (before, after) => {
       const replication = await fixture.open();
       const log = await acme.serve(before);
@@ -163,7 +163,7 @@ describe('what a gateway serves is believed only as it was signed', () => {
       const kept = await fixture.evidence.find(ORIGIN);
       const proof = parseEquivocation(kept?.proof ?? '');
       expect(encodeEquivocation(proof)).toBe(kept?.proof);
-      const heads = verifyEquivocation(proof, parseVerifierKey(log.verifierKey));
+      const heads = verifyEquivocation(proof, [parseVerifierKey(log.verifierKey)]);
       expect(heads.newer.size).toBe(BigInt(Math.max(before, after)));
       expect((await replication.sources()[0]?.read(0n, 4096))?.length).toBe(before);
     },
@@ -363,7 +363,7 @@ describe('packages', () => {
     await awaitStatus(replication, ORIGIN, { frozen: expect.stringContaining('two histories') as unknown });
     const kept = await fixture.evidence.find(ORIGIN);
     expect(
-      verifyEquivocation(parseEquivocation(kept?.proof ?? ''), parseVerifierKey(other.verifierKey)),
+      verifyEquivocation(parseEquivocation(kept?.proof ?? ''), [parseVerifierKey(other.verifierKey)]),
     ).toBeTruthy();
   });
 });

@@ -11,7 +11,7 @@ import { catchUp, readHeads } from './catch-up.ts';
 import type { FollowDeps, FollowState } from './follow-deps.ts';
 import { openHead, type SignedHead } from './heads.ts';
 import { type Arrival, isWhole, PackageQueue } from './packages.ts';
-import { isTheirs, isUnknownSigner, keyOf, originOf } from './peer-log.ts';
+import { isTheirs, isUnknownSigner, keyOf, logKeysOf, originOf } from './peer-log.ts';
 import { Progress } from './progress.ts';
 import { advance, hashOrigin, loadReplica, type Replica } from './replica.ts';
 import { requireSigned } from './require-signed.ts';
@@ -269,7 +269,9 @@ export class Follower {
   }
 
   async #freeze(replica: Replica, peer: Peer, { proof, message }: EquivocationError): Promise<Replica> {
-    await this.#deps.evidence.report(proof, keyOf(peer));
+    // What was held was believed when it came, whatever became of its key since.
+    const keys = logKeysOf(peer.descriptor, 'public').map(({ key }) => ({ key, isRevoked: false }));
+    await this.#deps.evidence.report(proof, keys);
     return { ...replica, frozen: message };
   }
 

@@ -1,27 +1,33 @@
 import {
   type Checkpoint,
   type Equivocation,
-  openCheckpoint,
   parseCheckpoint,
   parseNote,
   proveConsistency,
+  requireOrigin,
   rootFromTiles,
   type TileReader,
   type VerifierKey,
+  verifyNote,
 } from '@dockchains/tlog';
 
 /** A signed head: its checkpoint and the whole note, in which the log's signature was verified. */
 export type SignedHead = Checkpoint & { readonly note: string };
 
-/** Reads a note and verifies that this log signed it. @throws TlogError as openCheckpoint */
-export function openHead(note: string | Uint8Array, logKey: VerifierKey): SignedHead {
-  const { checkpoint } = openCheckpoint(note, logKey);
-  return { ...checkpoint, note: typeof note === 'string' ? note : Buffer.from(note).toString('utf8') };
+// A log must not get away with two histories because it adds lines, which witnesses cosign.
+const MAX_EXTENSIONS = 16;
+
+/** Reads a note and verifies that this log signed it, with one of its keys. @throws TlogError as verifyNote, parseCheckpoint */
+export function openHead(source: string | Uint8Array, ...logKeys: readonly VerifierKey[]): SignedHead {
+  const note = parseNote(source);
+  const checkpoint = parseCheckpoint(note.text, { maxExtensions: MAX_EXTENSIONS });
+  for (const { key } of verifyNote(note, logKeys)) requireOrigin(checkpoint.origin, key.name);
+  return { ...checkpoint, note: typeof source === 'string' ? source : Buffer.from(source).toString('utf8') };
 }
 
 /** Reads a note that was verified before it was kept; its key may have been replaced since. @throws TlogError */
 export function reopenHead(note: string): SignedHead {
-  return { ...parseCheckpoint(parseNote(note).text), note };
+  return { ...parseCheckpoint(parseNote(note).text, { maxExtensions: MAX_EXTENSIONS }), note };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { ClientError } from '@dockchains/client';
+import type { Descriptor } from '@dockchains/identity';
 import { type Origin, parseOrigin, parseVerifierKey, TlogError, type VerifierKey } from '@dockchains/tlog';
 
 import { FederationError } from '../errors.ts';
@@ -12,6 +13,21 @@ export function originOf({ descriptor }: Pick<Peer, 'descriptor'>): Origin {
 /** The key of a peer's public log. */
 export function keyOf({ descriptor }: Pick<Peer, 'descriptor'>): VerifierKey {
   return parseVerifierKey(descriptor.keys.logs.public);
+}
+
+/** A key that a log signs with, or signed with before; nothing that a revoked one signed is believed. */
+export type LogKey = { readonly key: VerifierKey; readonly isRevoked: boolean };
+
+/** All keys that the log of a ledger has had, as its organisation's descriptor says, the one that signs now first. */
+export function logKeysOf(
+  { keys, formerKeys }: Pick<Descriptor, 'keys' | 'formerKeys'>,
+  ledger: 'public' | 'private',
+): LogKey[] {
+  const former = formerKeys.filter(({ role }) => role === `log-${ledger}`);
+  return [
+    { key: parseVerifierKey(keys.logs[ledger]), isRevoked: false },
+    ...former.map(({ key, state }) => ({ key: parseVerifierKey(key), isRevoked: state === 'revoked' })),
+  ];
 }
 
 /** Whether what went wrong lies with whoever was asked. */

@@ -72,6 +72,8 @@ export async function makeReplicas(): Promise<ReplicaFixture> {
       let { privateKey } = generateKeyPairSync('ed25519');
       const { verifierKey } = await buildLog({ organisation, privateKey });
       const peer = peerOf(organisation, web.url, verifierKey);
+      const ofPrivate = await buildLog({ organisation, privateKey, name: 'private', size: 0 });
+      Object.assign(peer.descriptor.keys.logs, { private: ofPrivate.verifierKey });
       peers.push(peer);
       const serve = async (size: number, history?: string): Promise<BuiltLog> => {
         const built = await buildLog({

@@ -1,6 +1,7 @@
 import { parseVerifierKey, type Policy } from '@dockchains/tlog';
 
 import type { Peers } from '../peers/peers.ts';
+import { logKeysOf } from '../replication/peer-log.ts';
 import type { KnownLog } from './witness.ts';
 
 const LEDGERS = ['public', 'private'] as const;
@@ -21,6 +22,7 @@ export async function findWitnessedLog(
       const { keys, endpoints } = peer.descriptor;
       return {
         keys: [parseVerifierKey(keys.logs[ledger])],
+        logKeys: logKeysOf(peer.descriptor, ledger),
         checkpointUrl: `${endpoints.log}/${ledger}/checkpoint`,
       };
     }

@@ -8,12 +8,16 @@ import {
   createCosigner,
   createNoteSigner,
   encodeAddCheckpoint,
+  encodeEquivocation,
   encodeNote,
+  type Equivocation,
   parseCheckpoint,
+  parseEquivocation,
   parseNote,
   parseOrigin,
   parseVerifierKey,
   signCheckpoint,
+  verifyEquivocation,
   verifyNote,
 } from '@dockchains/tlog';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -35,7 +39,8 @@ let log: GrowingLog;
 let witness: Witness;
 let known: boolean;
 let published: () => Promise<string>;
-let conflicts: { ours: string; theirs: string }[];
+let conflicts: Equivocation[];
+let suspected: string[];
 
 const depsOf = (changes: Partial<WitnessDeps> = {}): WitnessDeps => ({
   ...{ database, cosigner, clock: () => NOW },
@@ -48,8 +53,12 @@ const depsOf = (changes: Partial<WitnessDeps> = {}): WitnessDeps => ({
   refreshLog: () => Promise.resolve(false),
   fetchCheckpoint: () => published(),
   isFrozen: () => Promise.resolve(false),
-  reportConflict: (_origin, notes) => {
-    conflicts.push(notes);
+  reportConflict: (_origin, equivocation) => {
+    conflicts.push(equivocation);
+    return Promise.resolve();
+  },
+  suspect: (_origin, note) => {
+    suspected.push(note);
     return Promise.resolve();
   },
   ...changes,
@@ -66,6 +75,7 @@ beforeEach(async () => {
   known = true;
   published = () => log.note(0);
   conflicts = [];
+  suspected = [];
   witness = createWitness(depsOf());
 });
 
@@ -187,8 +197,36 @@ describe('W1: the witness', () => {
   test('L1: keeps two signed notes that contradict each other as evidence, at whatever old size they come', async () => {
     await add(0, 5);
     await addBody(await bodyOf(5, { old: 2, note: forkAt(5n) }));
-    expect(conflicts.map(({ theirs }) => theirs)).toEqual([forkAt(5n)]);
-    expect(conflicts[0]?.ours).toContain(cosigner.name);
+    expect(conflicts.map(({ newer }) => newer)).toEqual([forkAt(5n)]);
+    expect(conflicts[0]?.older).toContain(cosigner.name);
+  });
+
+  test('L1: keeps as evidence what the log’s own consistency proof says against it, where the sizes differ', async () => {
+    await add(0, 5);
+    const fork = await makeGrowingLog({
+      ...{ organisation: log.origin.split('/')[0] ?? '', privateKey: log.privateKey, history: 'another' },
+    });
+    expect(await addBody(await fork.submission(5, 9))).toMatchObject({ status: 422 });
+    expect(conflicts).toHaveLength(1);
+    const proof = parseEquivocation(encodeEquivocation(conflicts[0] ?? { older: '', newer: '' }));
+    expect(verifyEquivocation(proof, [parseVerifierKey(log.verifierKey)])).toMatchObject({
+      ...{ older: { size: 5n }, newer: { size: 9n } },
+    });
+    expect(suspected).toHaveLength(1);
+  });
+
+  test('a consistency proof that proves nothing is no evidence, but the head is compared elsewhere', async () => {
+    await add(0, 5);
+    const garbage = [1, 2, 3, 4].map((byte) => new Uint8Array(32).fill(byte));
+    for (const proof of [garbage, [], await log.proof(4, 9)]) {
+      expect(await addBody(await bodyOf(9, { old: 5, proof }))).toMatchObject({ status: 422 });
+    }
+    expect(await addBody(await bodyOf(9, { old: 3, proof: await log.proof(3, 9) }))).toMatchObject({
+      status: 409,
+    });
+    expect(conflicts).toEqual([]);
+    expect(suspected).toEqual(Array.from({ length: 4 }, () => suspected[0]));
+    expect(suspected[0]).toBe(await log.note(9));
   });
 
   test('cosigns no more for a log that is frozen', async () => {

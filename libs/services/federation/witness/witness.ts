@@ -6,6 +6,8 @@ import {
   cosign,
   EMPTY_ROOT,
   encodeNote,
+  type Equivocation,
+  findPrefixRoot,
   type Note,
   parseAddCheckpoint,
   parseCheckpoint,
@@ -17,6 +19,7 @@ import {
   verifyNote,
 } from '@dockchains/tlog';
 
+import type { LogKey } from '../replication/peer-log.ts';
 import {
   findWitnessedHead,
   findWitnessedHeadByHash,
@@ -35,6 +38,8 @@ export interface WitnessAnswer {
 export interface KnownLog {
   /** Of which one must have signed. */
   readonly keys: readonly VerifierKey[];
+  /** These and those that it signed with before: evidence against it may need them. */
+  readonly logKeys?: readonly LogKey[];
   /** The published checkpoint of the log, wherever it is kept; undefined where nobody says where. */
   readonly checkpointUrl?: string;
 }
@@ -53,8 +58,10 @@ export interface WitnessDeps {
   fetchCheckpoint(url: string): Promise<string>;
   /** Whether the log was found to contradict itself, and is cosigned for no more. */
   isFrozen(origin: string): Promise<boolean>;
-  /** Keeps two notes of one log that contradict each other. */
-  reportConflict(origin: string, notes: { readonly ours: string; readonly theirs: string }): Promise<void>;
+  /** Keeps what proves that the log signed two histories. */
+  reportConflict(origin: string, equivocation: Equivocation): Promise<void>;
+  /** Hears of a head that the log signed and that was refused, to be compared with what else is held of it. */
+  suspect(origin: string, note: string): Promise<void>;
 }
 
 /** This organisation's C2SP witness (tlog-witness). */
@@ -208,9 +215,12 @@ async function cosignSubmission(
   const { origin, size } = checkpoint;
   if (oldSize > size) return refuse(400, 'The old size is larger than the checkpoint.');
   const previous = await findWitnessedHead(database, origin);
-  await reportContradiction(deps, submission, previous);
-  if (oldSize !== (previous?.size ?? 0n)) return conflict(previous);
-  const fault = findFault(submission, previous);
+  const contradiction = findContradiction(submission, previous);
+  if (contradiction !== undefined) await deps.reportConflict(origin, contradiction);
+  const isBehind = oldSize !== (previous?.size ?? 0n);
+  const fault = isBehind ? undefined : findFault(submission, previous);
+  if (isBehind || fault !== undefined) await deps.suspect(origin, signed);
+  if (isBehind) return conflict(previous);
   if (fault !== undefined) return refuse(422, fault);
 
   const at = clock();
@@ -244,14 +254,21 @@ function findFault(
   }
 }
 
-/** Two roots of one size, both signed by the log, need no proof. */
-async function reportContradiction(
-  deps: WitnessDeps,
-  { checkpoint, signed }: Submission,
+/**
+ * Two roots of one size, both signed by the log, need no proof. Of two sizes the log's own consistency proof convicts it, where that
+ * leads to the signed root and from another one than was cosigned here.
+ */
+function findContradiction(
+  { checkpoint, oldSize, proof, signed }: Submission,
   previous: WitnessedHead | undefined,
-): Promise<void> {
-  if (previous?.size !== checkpoint.size || previous.root.equals(checkpoint.root)) return;
-  await deps.reportConflict(checkpoint.origin, { ours: previous.note, theirs: signed });
+): Equivocation | undefined {
+  if (previous === undefined) return undefined;
+  const notes = { older: previous.note, newer: signed };
+  const { size, root: newRoot } = checkpoint;
+  if (previous.size === size) return previous.root.equals(newRoot) ? undefined : notes;
+  if (oldSize !== previous.size) return undefined;
+  const root = findPrefixRoot({ oldSize, newSize: size, newRoot, proof });
+  return root === undefined || previous.root.equals(root) ? undefined : { ...notes, prefix: { root, proof } };
 }
 
 const conflict = (previous: WitnessedHead | undefined): WitnessAnswer => ({

@@ -3,6 +3,8 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { type BuiltLog, buildLog } from '@dockchains/testing';
 import { encodeAddCheckpoint, proveConsistency, tilePath, tileWidth } from '@dockchains/tlog';
 
+import { entriesOf } from '../../testing/replicas.ts';
+
 /** A log in memory at any of its sizes. */
 export interface GrowingLog {
   readonly privateKey: KeyObject;
@@ -15,12 +17,14 @@ export interface GrowingLog {
   submission(oldSize: number, size: number): Promise<Buffer>;
 }
 
-/** Makes a log; two of one organisation and key are of one history. */
+/** Makes a log; two of one organisation, key and `history` are of one history. */
 export async function makeGrowingLog({
   organisation = 'globex.example',
   privateKey = generateKeyPairSync('ed25519').privateKey,
-}: { organisation?: string; privateKey?: KeyObject } = {}): Promise<GrowingLog> {
-  const at = (size: number): Promise<BuiltLog> => buildLog({ organisation, privateKey, size });
+  history = 'true',
+}: { organisation?: string; privateKey?: KeyObject; history?: string } = {}): Promise<GrowingLog> {
+  const at = (size: number): Promise<BuiltLog> =>
+    buildLog({ organisation, privateKey, entries: entriesOf(organisation, size, history) });
   const { origin, verifierKey } = await at(0);
   const note = async (size: number): Promise<string> =>
     (await at(size)).files.get('checkpoint')?.toString() ?? '';
