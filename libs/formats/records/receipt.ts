@@ -1,7 +1,7 @@
-import type { KeyObject } from 'node:crypto';
+import { type KeyObject, sign } from 'node:crypto';
 
 import { isDigest, type Digest } from '@dockchains/oci';
-import { CompactSign, compactVerify } from 'jose';
+import { compactVerify } from 'jose';
 import { z } from 'zod';
 
 import { RecordError } from './errors.ts';
@@ -28,11 +28,13 @@ export type Receipt = Readonly<z.infer<typeof receipt>> & { readonly recordId: R
 const TYPE = 'dockchains-receipt+jws';
 const MAX_RECEIPT_CHARACTERS = 4096;
 
-/** The receipt as a compact JWS (RFC 7515), Ed25519. */
-export function signReceipt(value: Receipt, key: KeyObject): Promise<string> {
-  return new CompactSign(new TextEncoder().encode(JSON.stringify(receipt.parse(value))))
-    .setProtectedHeader({ alg: 'EdDSA', typ: TYPE })
-    .sign(key);
+// By jose, as receipts are verified, each would be a job of the thread pool and take four times the processor time (0.13 ms).
+const HEADER = encodeBase64url(JSON.stringify({ alg: 'EdDSA', typ: TYPE }));
+
+/** The receipt as a compact JWS (RFC 7515), Ed25519. @throws ZodError */
+export function signReceipt(value: Receipt, key: KeyObject): string {
+  const signed = `${HEADER}.${encodeBase64url(JSON.stringify(receipt.parse(value)))}`;
+  return `${signed}.${sign(null, Buffer.from(signed), key).toString('base64url')}`;
 }
 
 /** Checks a receipt's signature and form. @throws RecordError BAD_RECEIPT */
@@ -47,4 +49,8 @@ export async function verifyReceipt(text: string, key: KeyObject): Promise<Recei
     if (cause instanceof RecordError) throw cause;
     throw new RecordError('BAD_RECEIPT', 'The receipt is malformed or not signed by this key.', { cause });
   }
+}
+
+function encodeBase64url(text: string): string {
+  return Buffer.from(text).toString('base64url');
 }

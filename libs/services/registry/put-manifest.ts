@@ -87,7 +87,7 @@ export async function putManifest(deps: RegistryDeps, request: PutManifest): Pro
   const receipt =
     fresh === undefined
       ? await findReceipt(deps, ledger, promise)
-      : await signReceiptOf(deps, ledger, { ...promise, leafHash: fresh.leafHash, scope: fresh.sealed });
+      : signReceiptOf(deps, ledger, { ...promise, leafHash: fresh.leafHash, scope: fresh.sealed });
   return { digest, subject: manifest.subject?.digest, tags, recordId, receipt };
 }
 

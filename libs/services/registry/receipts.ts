@@ -27,7 +27,7 @@ export function signReceiptOf(
   { receiptKey, clock }: RegistryDeps,
   { origin }: Pick<Ledger, 'origin'>,
   { leafHash, scope, ...promised }: Promised & PromisedEntry,
-): Promise<string> {
+): string {
   const includedBy = Math.floor(clock().getTime() / 1000) + MAX_MERGE_DELAY_SECONDS;
   const sealed = scope && { scopeId: scope.scopeId, repoSalt: toHex(scope.repoSalt) };
   return signReceipt({ origin, ...promised, leafHash: toHex(leafHash), includedBy, ...sealed }, receiptKey);
