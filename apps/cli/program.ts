@@ -8,6 +8,7 @@ import { registerCatalog } from './commands/catalog.ts';
 import { registerCollect } from './commands/collect.ts';
 import { registerInspect } from './commands/inspect.ts';
 import { registerLogin } from './commands/login.ts';
+import { registerMessages } from './commands/messages.ts';
 import { registerMirror } from './commands/mirror.ts';
 import { registerPeer } from './commands/peer.ts';
 import { registerProve } from './commands/prove.ts';
@@ -24,6 +25,7 @@ const COMMANDS: readonly Register[] = [
   registerRepo,
   registerMirror,
   registerPeer,
+  registerMessages,
   registerCollect,
   registerSearch,
   registerCatalog,

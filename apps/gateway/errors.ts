@@ -86,6 +86,8 @@ function fromAccess(error: AccessError, access: Pick<Access, 'challenge'>): Http
 }
 
 const FEDERATION: Readonly<Record<FederationErrorCode, number>> = {
+  MESSAGE_PENDING: 503,
+  MESSAGE_REFUSED: 409,
   PEER_UNKNOWN: 404,
   PEER_UNREACHABLE: 503,
   PEER_REFUSED: 502,

@@ -22,6 +22,12 @@ export {
 } from './catalog.ts';
 export { verifyCheckpoint } from './checkpoint.ts';
 export { collect, type CollectionStep, type CollectOptions } from './collection.ts';
+export {
+  changeDeadLetter,
+  type DeadLetter,
+  type DeadLetterMutation,
+  listDeadLetters,
+} from './dead-letters.ts';
 export { ClientError, type ClientErrorCode } from './errors.ts';
 export {
   type EvidenceSubject,

@@ -1,6 +1,13 @@
 /** Why something among organisations was not done. */
 export type FederationErrorCode =
-  'PEER_UNKNOWN' | 'PEER_UNREACHABLE' | 'PEER_REFUSED' | 'NOT_MIRRORED' | 'OVERTAKEN' | 'SOURCE_REFUTED';
+  | 'MESSAGE_PENDING'
+  | 'MESSAGE_REFUSED'
+  | 'NOT_MIRRORED'
+  | 'OVERTAKEN'
+  | 'PEER_REFUSED'
+  | 'PEER_UNKNOWN'
+  | 'PEER_UNREACHABLE'
+  | 'SOURCE_REFUTED';
 
 /** A refusal among organisations; nothing was changed. */
 export class FederationError extends Error {

@@ -1,6 +1,13 @@
 import type { Access, Principal, Readable } from '@dockchains/access';
 import type { Catalog } from '@dockchains/catalog';
-import type { Evidence, Mirroring, Peers, ReplicaStatus, Replication } from '@dockchains/federation';
+import type {
+  Evidence,
+  Messages,
+  Mirroring,
+  Peers,
+  ReplicaStatus,
+  Replication,
+} from '@dockchains/federation';
 import type { Ledger, Ledgers } from '@dockchains/ledger';
 import type { Registry } from '@dockchains/registry';
 import DataLoader from 'dataloader';
@@ -14,6 +21,7 @@ export type GraphqlServices = {
   readonly access: Access;
   readonly catalog: Catalog;
   readonly ledgers: Ledgers;
+  readonly messages: Pick<Messages, 'listDeadLetters' | 'replayDeadLetter' | 'dropDeadLetter'>;
   readonly mirroring: Pick<Mirroring, 'policies'>;
   readonly peers: Peers;
   readonly replicas: {

@@ -62,6 +62,8 @@ const CODE_OF_FEDERATION: Partial<Record<FederationErrorCode, ApiErrorCode>> = {
   PEER_UNKNOWN: 'NOT_FOUND',
   PEER_UNREACHABLE: 'UNAVAILABLE',
   PEER_REFUSED: 'BAD_USER_INPUT',
+  MESSAGE_REFUSED: 'CONFLICT',
+  MESSAGE_PENDING: 'UNAVAILABLE',
 };
 
 /** Where an error happened, for the answer that says nothing about it but where to look. */

@@ -8,6 +8,7 @@ import { ACCOUNT_KINDS, administrationTypes, ACTIONS } from './resolvers/adminis
 import { artifactTypes } from './resolvers/artifact.ts';
 import { catalogTypes } from './resolvers/catalog.ts';
 import { COLLECTED_KINDS, collectionTypes } from './resolvers/collection.ts';
+import { deadLettersTypes } from './resolvers/dead-letters.ts';
 import { immutableTagsTypes } from './resolvers/immutable-tags.ts';
 import { ledgerTypes } from './resolvers/ledger.ts';
 import { MIRROR_FETCHES, mirrorTypes } from './resolvers/mirror.ts';
@@ -38,6 +39,7 @@ const TOPICS: readonly Topic[] = [
   { name: 'collection', types: collectionTypes },
   { name: 'peer', types: peerTypes },
   { name: 'mirror', types: mirrorTypes },
+  { name: 'dead-letters', types: deadLettersTypes },
   { name: 'catalog', types: catalogTypes },
 ];
 

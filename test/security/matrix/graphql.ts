@@ -28,6 +28,7 @@ export const QUERIES: Readonly<Record<string, FieldRow>> = {
   namespaceRules: { need: 'operator' },
   immutableTagRules: { need: 'operator' },
   mirrorPolicies: { need: 'operator' },
+  deadLetters: { need: 'operator' },
   _service: { need: 'nothing' },
   _entities: {
     need: 'nothing',
@@ -66,6 +67,8 @@ export const MUTATIONS: Readonly<Record<string, FieldRow>> = {
   removePeer: { need: 'operator', args: () => 'organisation: "nobody.example"' },
   setMirrorPolicy: { need: 'operator', args: () => 'pattern: "***", fetch: NEVER' },
   removeMirrorPolicy: { need: 'operator', args: () => 'pattern: "nobody.example/none"' },
+  replayDeadLetter: { need: 'operator', args: () => 'id: "1"' },
+  dropDeadLetter: { need: 'operator', args: () => 'id: "1"' },
   // What it builds anew is what was there.
   rebuildCatalog: { need: 'operator' },
   createRobot: { need: 'operator', args: () => 'name: "", validHours: 1' },
@@ -114,6 +117,7 @@ export const FIELDS: Readonly<
       ...['frozen', 'equivocation'],
     ],
   },
+  DeadLetter: { given: ['id', 'organisation', 'subject', 'reason', 'buriedAt', 'bytes', 'beginning'] },
   MirrorPolicy: { given: ['pattern', 'fetch', 'everySeconds', 'maxBytes'] },
   Catalog: { given: ['rebuilding', 'ledgers'] },
   CatalogLedger: { given: ['origin', 'organisation', 'publishedSize', 'consumed', 'lag', 'rebuilt'] },

@@ -1,20 +1,29 @@
 import type { Database } from '@dockchains/database';
 import type { Delivery } from '@dockchains/messaging';
 
-/** A peer's message that could not be taken in. */
+/** A peer's message that could not be taken in, as it is shown. */
 export type DeadLetter = {
   readonly id: bigint;
   readonly organisation: string;
   readonly subject: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly payload: Buffer;
   readonly reason: string;
   readonly buriedAt: Date;
+  /** Length of the payload in bytes. */
+  readonly bytes: number;
+  /** The first 2,048 bytes of the payload, which begins with a line of JSON unless it is none of ours. */
+  readonly beginning: Buffer;
+};
+
+/** The same as it came. */
+type WholeDeadLetter = DeadLetter & {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly payload: Buffer;
 };
 
 const MAX_REASON_CHARACTERS = 500;
 // A peer that sends nothing else fills no disk: the oldest of its own go.
 const MAX_PER_ORGANISATION = 1_000;
+const MAX_BYTES_PER_ORGANISATION = 64 * 2 ** 20;
 
 const BURY = {
   name: 'federation-bury-message',
@@ -22,25 +31,28 @@ const BURY = {
 };
 const LIMIT = {
   name: 'federation-limit-dead-letters',
-  text: `DELETE FROM dead_letter WHERE organisation = $1 AND id <= (
-           SELECT id FROM dead_letter WHERE organisation = $1 ORDER BY id DESC OFFSET $2 LIMIT 1)`,
+  text: `DELETE FROM dead_letter WHERE id IN (
+           SELECT id FROM (
+             SELECT id, row_number() OVER newest AS place, sum(octet_length(payload)) OVER newest AS bytes
+             FROM dead_letter WHERE organisation = $1 WINDOW newest AS (ORDER BY id DESC)
+           ) AS kept WHERE place > $2 OR bytes > $3)`,
 };
+const SHOWN = `id, organisation, subject, reason, buried_at AS "buriedAt", octet_length(payload) AS bytes,
+         substring(payload FROM 1 FOR 2048) AS beginning`;
 const LIST = {
   name: 'federation-list-dead-letters',
-  text: `SELECT id, organisation, subject, headers, payload, reason, buried_at AS "buriedAt"
-         FROM dead_letter WHERE id > $1 ORDER BY id LIMIT $2`,
+  text: `SELECT ${SHOWN} FROM dead_letter WHERE id > $1 ORDER BY id LIMIT $2`,
 };
 const FIND = {
   name: 'federation-find-dead-letter',
-  text: `SELECT id, organisation, subject, headers, payload, reason, buried_at AS "buriedAt"
-         FROM dead_letter WHERE id = $1`,
+  text: `SELECT ${SHOWN}, headers, payload FROM dead_letter WHERE id = $1`,
 };
 const DROP = {
   name: 'federation-drop-dead-letter',
   text: 'DELETE FROM dead_letter WHERE id = $1 RETURNING id',
 };
 
-/** Keeps a message, and of each organisation the newest 1,000. */
+/** Keeps a message, and of each organisation the newest 1,000, of 64 MiB together. */
 export async function buryMessage(
   database: Database,
   organisation: string,
@@ -52,7 +64,7 @@ export async function buryMessage(
       ...[organisation, subject, JSON.stringify(headers), payload],
       reason.slice(0, MAX_REASON_CHARACTERS),
     ]);
-    await transaction.query(LIMIT, [organisation, MAX_PER_ORGANISATION]);
+    await transaction.query(LIMIT, [organisation, MAX_PER_ORGANISATION, MAX_BYTES_PER_ORGANISATION]);
   });
 }
 
@@ -65,8 +77,8 @@ export function listDeadLetters(
 }
 
 /** The one of this id, if it is still there. */
-export async function findDeadLetter(database: Database, id: bigint): Promise<DeadLetter | undefined> {
-  const [letter] = await database.query<DeadLetter>(FIND, [id]);
+export async function findDeadLetter(database: Database, id: bigint): Promise<WholeDeadLetter | undefined> {
+  const [letter] = await database.query<WholeDeadLetter>(FIND, [id]);
   return letter;
 }
 

@@ -233,8 +233,10 @@ test('F7: a message that is not to be believed is buried, shown, and replayed on
     organisation: 'acme.example',
     subject: 'dockchains.v1.acme_example.checkpoint',
   });
-  await expect(globex.messages.replayDeadLetter(letter.id)).rejects.toMatchObject({ code: 'BAD_ENVELOPE' });
+  await expect(globex.messages.replayDeadLetter(letter.id)).rejects.toMatchObject({
+    code: 'MESSAGE_REFUSED',
+  });
   globex.peers[0] = acme.peer;
-  expect(await globex.messages.replayDeadLetter(letter.id)).toBe(true);
-  expect(await globex.messages.dropDeadLetter(letter.id)).toBe(false);
+  expect(await globex.messages.replayDeadLetter(letter.id)).toMatchObject({ id: letter.id });
+  expect(await globex.messages.dropDeadLetter(letter.id)).toBeUndefined();
 });

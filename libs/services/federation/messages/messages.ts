@@ -21,6 +21,7 @@ import {
 import { type HomeDeps, openHome } from './home.ts';
 import { keepOpen, type KeptConnection } from './keep-open.ts';
 import { type MessageSink, receiveMessage } from './receive.ts';
+import { replayDeadLetter } from './replay.ts';
 
 /** What messages take, and whom they are handed to. */
 export type MessagesDeps = HomeDeps & {
@@ -44,21 +45,24 @@ export interface Messages {
   /** Whether our own server is connected, and whose are. */
   status(): { readonly own: boolean; readonly peers: readonly string[] };
   listDeadLetters(page: { after: bigint; limit: number }): Promise<readonly DeadLetter[]>;
-  /** Takes a dead letter in again, and forgets it if that succeeds; false if it is not there. @throws MessagingError */
-  replayDeadLetter(id: bigint): Promise<boolean>;
-  dropDeadLetter(id: bigint): Promise<boolean>;
+  /**
+   * Takes a dead letter in again, and forgets it once what it says is durable; undefined if it is not there.
+   * @throws FederationError MESSAGE_REFUSED if it is still not to be believed, MESSAGE_PENDING if what it says is not durable yet
+   */
+  replayDeadLetter(id: bigint): Promise<DeadLetter | undefined>;
+  /** Forgets a dead letter, and gives it; undefined if it is not there. */
+  dropDeadLetter(id: bigint): Promise<DeadLetter | undefined>;
   close(): Promise<void>;
 }
 
 type Followed = { readonly peer: Peer; readonly kept: KeptConnection };
 
 const QUESTION_TIMEOUT_MS = 3_000;
-const REPLAY_TIMEOUT_MS = 5_000;
 const MAX_CREDENTIAL_BYTES = 8 * 1024;
 
 /** Connects to our own server and to those of the peers, and keeps to that. Nothing that peers send is believed here. */
 export async function openMessages(deps: MessagesDeps): Promise<Messages> {
-  const { database, peers, signer, sink, log } = deps;
+  const { database, peers, signer, log } = deps;
   const { organisation } = signer;
   const followed = new Map<string, Followed>();
   const home = deps.natsUrl === undefined ? undefined : await openHome(deps, deps.natsUrl);
@@ -105,24 +109,11 @@ export async function openMessages(deps: MessagesDeps): Promise<Messages> {
       peers: [...followed].filter(([, { kept }]) => kept.find() !== undefined).map(([name]) => name),
     }),
     listDeadLetters: (page) => listDeadLetters(database, page),
-    async replayDeadLetter(id) {
+    replayDeadLetter: (id) => replayDeadLetter(deps, id),
+    async dropDeadLetter(id) {
       const letter = await findDeadLetter(database, id);
-      const peer = letter && (await peers.find(letter.organisation));
-      if (letter === undefined) return false;
-      if (peer === undefined || sink === undefined) {
-        throw new MessagingError('REFUSED', `Messages of ${letter.organisation} are not taken now.`);
-      }
-      const gone = AbortSignal.timeout(REPLAY_TIMEOUT_MS);
-      const { durable } = await receiveMessage({ peers, sink }, peer, { ...letter, gone });
-      await durable.catch((cause: unknown) => {
-        if (!gone.aborted) throw cause;
-        throw new MessagingError('UNREACHABLE', 'What the message says is not durable here yet: try again.', {
-          cause,
-        });
-      });
-      return dropDeadLetter(database, id);
+      return letter !== undefined && (await dropDeadLetter(database, id)) ? letter : undefined;
     },
-    dropDeadLetter: (id) => dropDeadLetter(database, id),
     async close() {
       forget();
       await following;
