@@ -66,6 +66,9 @@ export async function openWitnessing(deps: WitnessingDeps, keys: LedgerKeys): Pr
   const peers = { list: () => bound.peers?.list() ?? readActivePeers(database) };
   const publications = createPublications({
     ...{ database, peers, others, logs: logsOf(keys, publicUrl), fetch: globalThis.fetch },
+    observePublished: ({ isPublic }, waitedMs) => {
+      deps.metrics.observePublished(isPublic ? 'public' : 'private', waitedMs);
+    },
   });
   return {
     publicationOf: (name) =>
@@ -110,9 +113,6 @@ function gather(
       (await peers.list()).find(({ descriptor }) => descriptor.endpoints.witness === url)?.organisation,
     observe: (answer) => {
       metrics.observeAnswer(name, answer);
-    },
-    observePublished: (waitedMs) => {
-      metrics.observePublished(name, waitedMs);
     },
   });
   publications.onAnnounced(origin, () => {

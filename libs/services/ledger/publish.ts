@@ -20,6 +20,8 @@ export interface Publication {
   readonly policy: () => Promise<Policy>;
   /** There is another head to be cosigned: `announcedHead` of the ledger. A hint, which may come twice or from elsewhere. */
   announce(): void;
+  /** A head was published here that had been announced so long before. */
+  observePublished(waitedMs: number): void;
   /** Heads of this ledger that peers cosigned, as whole notes by anybody: a ledger that finds itself behind one was put back. */
   findWitnessed(): Promise<readonly string[]>;
 }
@@ -28,8 +30,8 @@ export interface Publication {
 export interface Cosigned {
   /** How many were kept. */
   readonly accepted: number;
-  /** The head that they made publishable, and since when it had been waiting. */
-  readonly published?: { readonly size: bigint; readonly announcedAt: Date };
+  /** The head that they made publishable. */
+  readonly published?: { readonly size: bigint };
 }
 
 interface AnnouncedRow extends KeptHead {
@@ -209,9 +211,10 @@ async function keepAndPublish(
     return { ...head, note, announcedAt: announced.announcedAt };
   });
   if (moved === undefined) return {};
+  publication?.observePublished(clock().getTime() - moved.announcedAt.getTime());
   await keepPublished(context, moved);
   await announceSigned(context);
-  return { published: { size, announcedAt: moved.announcedAt } };
+  return { published: { size } };
 }
 
 /** The note with these lines too: an earlier cosignature of a key gives way to its later one. */

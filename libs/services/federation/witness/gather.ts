@@ -24,8 +24,6 @@ export interface GatherDeps {
   readonly clock: () => Date;
   /** Hears of each answer, for metrics; `witness` is a name of the policy. */
   readonly observe: (answer: { readonly witness: string; readonly isCosigned: boolean }) => void;
-  /** Hears how long a head waited that the cosignatures published. */
-  readonly observePublished: (waitedMs: number) => void;
   readonly log: { warn(fields: object, event: string): void; info(fields: object, event: string): void };
 }
 
@@ -227,13 +225,12 @@ async function askInTurns(deps: GatherDeps, one: Asked, head: KeptHead): Promise
 }
 
 async function keep(
-  { ledger, clock, observePublished }: GatherDeps,
+  { ledger }: GatherDeps,
   one: Asked,
   { head, lines }: { head: KeptHead; lines: readonly string[] },
 ): Promise<string | undefined> {
   one.size = head.size;
-  const { accepted, published } = await ledger.addCosignatures(head.size, lines);
-  if (published !== undefined) observePublished(clock().getTime() - published.announcedAt.getTime());
+  const { accepted } = await ledger.addCosignatures(head.size, lines);
   if (accepted > 0) return undefined;
   // Another head may have been published meanwhile, and then its cosignature is of no use.
   const current = await ledger.announcedHead();

@@ -25,6 +25,8 @@ export interface PublicationsDeps {
   /** Witnesses of others' making. */
   readonly others: Policy | undefined;
   readonly fetch: Fetch;
+  /** Hears how long a head waited between its announcement and its publication here. */
+  readonly observePublished: (log: { readonly isPublic: boolean }, waitedMs: number) => void;
 }
 
 const MAX_NOTE_BYTES = 64 * 1024;
@@ -39,6 +41,9 @@ export function createPublications(deps: PublicationsDeps): Publications {
       const answered = new Set<string>();
       return {
         policy: () => policies.publicationOf(log),
+        observePublished: (waitedMs) => {
+          deps.observePublished(log, waitedMs);
+        },
         announce: () => listeners.get(log.origin)?.(),
         findWitnessed: () => findWitnessed(deps, log.origin, answered),
       };

@@ -39,6 +39,8 @@ export interface TestPublication extends Publication {
   current: Policy;
   witnessed: string[];
   announcements: number;
+  /** Milliseconds that each published head waited. */
+  readonly waits: number[];
 }
 
 /** Makes it. */
@@ -47,10 +49,12 @@ export function publicationBy(policy: Policy): TestPublication {
     current: policy,
     witnessed: [],
     announcements: 0,
+    waits: [],
     policy: () => Promise.resolve(publication.current),
     announce: () => {
       publication.announcements += 1;
     },
+    observePublished: (waitedMs) => publication.waits.push(waitedMs),
     findWitnessed: () => Promise.resolve(publication.witnessed),
   };
   return publication;
