@@ -11,6 +11,8 @@ export interface TestNats {
   /** `nats://127.0.0.1:<port>`; the port stays over restarts. */
   readonly url: string;
   readonly pid: number;
+  /** Where its data are. */
+  readonly folder: string;
   /** Everything that it printed so far. */
   logs(): string;
   kill9(): Promise<void>;
@@ -56,6 +58,7 @@ export async function startNats(accounts: string, wanted?: number): Promise<Test
   };
   await start();
   return {
+    folder,
     url: `nats://127.0.0.1:${port}`,
     get pid() {
       return child?.pid ?? 0;

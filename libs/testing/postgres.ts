@@ -93,6 +93,10 @@ function urlOf(serverUrl: string, database: string): string {
 /** A server of one test's own, to be killed, restarted on its port, and put back to an earlier copy. */
 export interface PrivatePostgres {
   readonly port: number;
+  /** Of the process that all others of the server descend from; 0 while it does not run. */
+  readonly pid: number;
+  /** Where its data are. */
+  readonly cluster: string;
   /** The connection URL of one of its databases; `postgres` is there from the start. */
   url(database: string): string;
   /** Kills it with SIGKILL. */
@@ -126,7 +130,11 @@ export async function startPrivatePostgres(
   };
   return {
     port,
+    cluster,
     url,
+    get pid() {
+      return server?.pid ?? 0;
+    },
     kill9: () => end('kill9'),
     stop: () => end('stop'),
     start: async () => {

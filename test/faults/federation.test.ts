@@ -1,13 +1,89 @@
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { runFederationKills } from './federation-kills.ts';
+import { expectEqualCatalogs } from './check-catalogs.ts';
+import { checkFederation, expectNoContradiction, expectPullable } from './check-federation.ts';
+import { FAULTS } from './federation-faults.ts';
+import { seeded } from './kill-loop.ts';
+import { Observer } from './observer.ts';
+import { verifyPushes } from './verify.ts';
+import { startWatchedFederation, type Watched, type WatchedFederation } from './watched-federation.ts';
 
-test('after 3 kills of gateways and NATS servers three organisations agree on everything', async ({
-  annotate,
-}) => {
-  const seed = Math.floor(Math.random() * 2 ** 32);
-  await annotate(`seed ${seed}`);
-  const { acknowledged, checkpoints } = await runFederationKills(3, seed);
-  await annotate(`${acknowledged} pushes acknowledged, ${checkpoints} checkpoints seen`);
-  expect(acknowledged).toBeGreaterThanOrEqual(12);
-}, 300_000);
+const SOON = { timeout: 60_000, interval: 20 };
+const PUSHES = 1;
+
+let under: WatchedFederation;
+const seed = Math.floor(Math.random() * 2 ** 32);
+const random = seeded(seed);
+
+beforeAll(async () => {
+  under = await startWatchedFederation();
+});
+afterAll(() => under.close());
+
+/** The newest push of an organisation as another shows it, by its tag. */
+const showsAll = async (holder: Watched, origin: Watched, count: number): Promise<boolean> => {
+  const push = origin.pusher.acknowledged[count - 1];
+  if (push === undefined) return false;
+  const prefix = holder === origin ? '' : `${origin.organisation.name}/`;
+  const { url } = holder.organisation.gateway;
+  const answer = await fetch(`${url}/v2/${prefix}${push.repository}/manifests/${push.tag}`, {
+    method: 'HEAD',
+  }).catch(() => undefined);
+  return answer?.headers.get('docker-content-digest') === push.image.descriptor.digest;
+};
+
+/** What is pushed to each now reaches everybody. */
+const expectPassage = async (): Promise<void> => {
+  const counts = new Map(under.watched.map((one) => [one, one.pusher.acknowledged.length + PUSHES]));
+  for (const [origin, count] of counts) {
+    for (const holder of under.watched) {
+      await expect.poll(() => showsAll(holder, origin, count), SOON).toBe(true);
+    }
+  }
+};
+
+describe('while images are pushed to three organisations', () => {
+  test('what is pushed reaches everybody', async ({ annotate }) => {
+    await annotate(`seed ${seed}`);
+    await expectPassage();
+  });
+
+  test.each(FAULTS)(
+    '$name, is mended, and what is pushed reaches everybody',
+    async ({ inject }) => {
+      const mend = await inject(under.federation, random);
+      const before = under.countPushes();
+      await mend();
+      await expect.poll(under.countPushes, SOON).toBeGreaterThanOrEqual(before + PUSHES);
+      await expectPassage();
+    },
+    120_000,
+  );
+
+  test('behind all of it they agree on everything', async ({ annotate }) => {
+    await under.quiet();
+    const { entries, tags, checkpoints } = await checkFederation(under.watched);
+    await annotate(`${entries} entries, ${tags} tags, ${checkpoints} checkpoints seen`);
+    expect(tags).toBeGreaterThanOrEqual(FAULTS.length * PUSHES);
+  }, 300_000);
+
+  test('and had they not agreed, it would have been seen', async () => {
+    const [one, other] = under.watched;
+    const push = one?.pusher.acknowledged[0];
+    if (one === undefined || other === undefined || push === undefined) throw new Error('nothing was pushed');
+    const { name } = one.organisation;
+    const digest = push.image.descriptor.digest;
+    const absent = new Map([['public/app0:absent', digest]]);
+    const all = new Map(under.watched.map(({ organisation }) => [organisation.name, absent]));
+    await expect(expectEqualCatalogs(under.watched, all)).rejects.toThrow('absent');
+    await expect(expectPullable(other.organisation, name, absent)).rejects.toThrow('absent');
+    await expect(
+      verifyPushes(one.organisation.gateway.url, one.organisation.gateway.databaseUrl, [
+        { ...push, recordId: '0'.repeat(32) },
+      ]),
+    ).rejects.toThrow('undefined');
+    const backwards = new Observer(() => '');
+    for (const { notes } of one.observers.slice(0, 1)) backwards.notes.push(...notes.toReversed());
+    await expect(expectNoContradiction({ ...one, observers: [backwards] })).rejects.toThrow('went back');
+  });
+});

@@ -11,17 +11,19 @@ import {
 
 const POLL_MS = 20;
 
-/** Somebody outside who keeps every checkpoint that the gateway ever served. */
+/** Somebody outside who keeps every checkpoint that the gateway ever served, or what it serves as another `file` of the log. */
 export class Observer {
   readonly notes: string[] = [];
   /** When each of the notes was first seen, in milliseconds of `performance.now()`. */
   readonly seenAt: number[] = [];
-  readonly #logUrl: () => string;
+  readonly #url: () => string;
+  readonly #everyMs: number;
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
-  constructor(logUrl: () => string) {
-    this.#logUrl = logUrl;
+  constructor(logUrl: () => string, { file = 'checkpoint', everyMs = POLL_MS } = {}) {
+    this.#url = () => `${logUrl()}/${file}`;
+    this.#everyMs = everyMs;
   }
 
   start(): void {
@@ -34,7 +36,9 @@ export class Observer {
   }
 
   async #watch(): Promise<void> {
-    const ticks = setInterval(POLL_MS, undefined, { signal: this.#stop.signal })[Symbol.asyncIterator]();
+    const ticks = setInterval(this.#everyMs, undefined, { signal: this.#stop.signal })[
+      Symbol.asyncIterator
+    ]();
     try {
       while (!(await ticks.next()).done) await this.#look();
     } catch (error) {
@@ -43,9 +47,7 @@ export class Observer {
   }
 
   async #look(): Promise<void> {
-    const answer = await fetch(`${this.#logUrl()}/checkpoint`, { signal: AbortSignal.timeout(5_000) }).catch(
-      () => undefined,
-    );
+    const answer = await fetch(this.#url(), { signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
     if (answer?.status !== 200) return; // away, as killed gateways are
     const note = await answer.text().catch(() => undefined);
     if (note === undefined || note === this.notes.at(-1)) return;

@@ -1,3 +1,5 @@
+import { setTimeout as after } from 'node:timers/promises';
+
 import { buildImage, type BuiltManifest } from '@dockchains/testing';
 
 import type { Gate } from './gate.ts';
@@ -26,13 +28,16 @@ export class Pusher {
   /** What went wrong, by status or error name: kills make failures, these must be of kinds one expects. */
   readonly failures = new Map<string, number>();
   readonly #target: PushTarget;
-  readonly #gate: Gate;
+  readonly #gate: Pick<Gate, 'passed'>;
+  readonly #paceMs: number;
   readonly #workers: Promise<void>[] = [];
   #stopped = false;
 
-  constructor(target: PushTarget, gate: Gate) {
+  /** A push that failed is followed by another when the gate is passed, one that succeeded when `paceMs` are over. */
+  constructor(target: PushTarget, gate: Pick<Gate, 'passed'>, { paceMs = 0 } = {}) {
     this.#target = target;
     this.#gate = gate;
+    this.#paceMs = paceMs;
   }
 
   start(workers: number): void {
@@ -52,6 +57,7 @@ export class Pusher {
           token = { text: await this.#target.token(repository), until: Date.now() + TOKEN_REUSE_MS };
         }
         this.acknowledged.push(await pushImage(this.#target.url(), token.text, repository, `t${count}`));
+        if (this.#paceMs > 0) await after(this.#paceMs);
       } catch (error) {
         const kind = error instanceof PushFailure ? `status ${error.status}` : String(error).slice(0, 60);
         this.failures.set(kind, (this.failures.get(kind) ?? 0) + 1);

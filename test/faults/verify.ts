@@ -141,7 +141,11 @@ const verifyRows = async (databaseUrl: string, log: WholeLog): Promise<void> => 
 
 const PARALLEL = 16;
 
-const inTurns = async <Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> => {
+/** Works through a list, some at a time. */
+export const inTurns = async <Item>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<void>,
+): Promise<void> => {
   for (let first = 0; first < items.length; first += PARALLEL) {
     await Promise.all(items.slice(first, first + PARALLEL).map(work));
   }

@@ -1,0 +1,99 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { TestOrganisation } from './federation.ts';
+import { startGateway } from './gateway.ts';
+import { Link } from './link.ts';
+import { type LinkDoor, startNatsDoor, startWayOut } from './link-doors.ts';
+import { findFreePort, startNats } from './nats.ts';
+import { makePeers } from './peering.ts';
+import { createDatabaseOn, type PrivatePostgres, startPrivatePostgres } from './postgres.ts';
+
+/** An organisation that shares nothing with others: a gateway, a NATS server and a PostgreSQL that syncs, each with a folder of its own. */
+export interface LinkedOrganisation extends TestOrganisation {
+  readonly name: string;
+  readonly postgres: PrivatePostgres;
+}
+
+/** Organisations that are peers of each other, with a link for each direction of each pair. */
+export interface LinkedFederation {
+  readonly organisations: readonly LinkedOrganisation[];
+  /** What one organisation's connections to another go through, HTTP and NATS alike. */
+  link(from: string, to: string): Link;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts organisations of these names and makes them peers. A peer's addresses are in its signed descriptor and so the same for everybody, and TCP does not tell
+ * who connects: so requests leave through an HTTP proxy of who asks (as many organisations' do), and NATS connections come in
+ * through a door of who is asked, which reads the user's name that each must begin with.
+ */
+export async function startLinkedFederation(...names: readonly string[]): Promise<LinkedFederation> {
+  await using cleanup = new AsyncDisposableStack();
+  const links = new Map(
+    names.flatMap((from) =>
+      names.filter((to) => to !== from).map((to): [string, Link] => [`${from} ${to}`, new Link()]),
+    ),
+  );
+  const byHost = new Map<string, string>();
+  const byUser = new Map<string, string>();
+  const start = async (name: string): Promise<LinkedOrganisation> => {
+    const wayOut = await startWayOut((host) => links.get(`${name} ${byHost.get(host) ?? ''}`));
+    const natsPort = await findFreePort();
+    const door = await startNatsDoor(`127.0.0.1:${natsPort}`, (user) =>
+      links.get(`${byUser.get(user) ?? ''} ${name}`),
+    );
+    for (const one of [wayOut, door]) cleanup.defer(() => one.close());
+    const organisation = await startOrganisation({ name, wayOut, door, natsPort }, cleanup);
+    byHost.set(organisation.gateway.host, name);
+    return organisation;
+  };
+  const organisations = await Promise.all(names.map(start));
+  for (const { name, gateway } of organisations) byUser.set(await findNatsUser(gateway.url), name);
+  await makePeers(...organisations.map(({ gateway }) => gateway));
+  const all = cleanup.move();
+  return {
+    organisations,
+    link(from, to) {
+      const link = links.get(`${from} ${to}`);
+      if (link === undefined) throw new Error(`There is no link from ${from} to ${to}.`);
+      return link;
+    },
+    close: () => all.disposeAsync(),
+  };
+}
+
+type Place = { name: string; wayOut: LinkDoor; door: LinkDoor; natsPort: number };
+
+async function startOrganisation(
+  { name, wayOut, door, natsPort }: Place,
+  cleanup: AsyncDisposableStack,
+): Promise<LinkedOrganisation> {
+  const postgres = await startPrivatePostgres({ min_wal_size: '32MB', shared_buffers: '32MB' });
+  cleanup.defer(() => postgres.remove());
+  const { url: database } = await createDatabaseOn(postgres.url('postgres'));
+  const dataDir = await mkdtemp(join(tmpdir(), 'dockchains-linked-'));
+  cleanup.defer(() => rm(dataDir, { recursive: true, force: true }));
+  const gateway = await startGateway({
+    ...{ organisation: name, database, dataDir },
+    env: {
+      DOCKCHAINS_NATS_URL: `nats://${door.host}`,
+      ...{ NODE_USE_ENV_PROXY: '1', http_proxy: `http://${wayOut.host}`, no_proxy: '' },
+    },
+  });
+  cleanup.defer(() => gateway.close());
+  // The gateway says who may come in, and finds the server when it is there.
+  const accounts = await readFile(join(dataDir, 'keys', 'nats-accounts.conf'), 'utf8');
+  const nats = await startNats(accounts, natsPort);
+  cleanup.defer(() => nats.close());
+  return { name, gateway, nats, postgres };
+}
+
+/** The NATS user that an organisation's descriptor names. */
+async function findNatsUser(url: string): Promise<string> {
+  const response = await fetch(`${url}/.well-known/dockchains/organisation.json`);
+  const { payload } = (await response.json()) as { payload: string };
+  const { keys } = JSON.parse(Buffer.from(payload, 'base64').toString()) as { keys: { nats: string } };
+  return keys.nats;
+}
