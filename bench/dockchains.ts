@@ -7,8 +7,8 @@ import { createDatabaseOn, startGateway } from '@dockchains/testing';
 import { startPostgres } from '../infra/postgres.mjs';
 import { REPOSITORY, type Target, TAGS_REPOSITORY } from './target.ts';
 
-// One client asks more here than the 10,000 requests a second that it may ask by default.
-const UNLIMITED = {
+/** One client asks more here than the 10,000 requests a second that it may ask by default. */
+export const UNLIMITED = {
   DOCKCHAINS_RATE_LIMIT_ADDRESS: '0',
   DOCKCHAINS_RATE_LIMIT_ACCOUNT: '0',
 };

@@ -13,6 +13,7 @@ export interface Sample {
   readonly bytesPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly longestMs: number;
 }
 
 /** One operation over a connection; gives the bytes that it moved. */
@@ -49,6 +50,7 @@ export async function runLoad(
       bytesPerSecond: bytes / seconds,
       p50Ms: percentile(tookMs, 0.5),
       p99Ms: percentile(tookMs, 0.99),
+      longestMs: percentile(tookMs, 1),
     };
   } finally {
     await Promise.all(open.map((connection) => connection.close()));

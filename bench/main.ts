@@ -4,6 +4,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 
 import { startDockchains } from './dockchains.ts';
+import { measureFederationCatchUp, measureFederationMirrors, measureFederationPushes } from './federation.ts';
 import { type Bounds, runLoad, type Sample } from './load.ts';
 import { DEBIAN, findPeer, OTHERS } from './peers.ts';
 import { startProgram } from './program.ts';
@@ -21,8 +22,18 @@ interface Plan {
   readonly tags: number;
   /** How long the load of pushes is kept up. */
   readonly sustainedSeconds: number;
+  /** Of the ledger that a new peer takes over. */
+  readonly entries: number;
+  /** How long the catalog is watched while it follows that. */
+  readonly catalogSeconds: number;
   /** Part of the names of the figures to measure. */
   readonly only: string;
+}
+
+/** A part of the report, by what `--only` may call it. */
+interface Part {
+  readonly name: string;
+  readonly run: () => Promise<readonly Reading[]>;
 }
 
 interface Targets {
@@ -30,12 +41,28 @@ interface Targets {
   readonly peer: Target;
 }
 
-const FULL = { runs: 5, seconds: 3, tags: 10_000, sustainedSeconds: 60 };
-const QUICK = { runs: 3, seconds: 1, tags: 2_000, sustainedSeconds: 10 };
+const FULL = {
+  runs: 5,
+  seconds: 3,
+  tags: 10_000,
+  sustainedSeconds: 60,
+  entries: 1_000_000,
+  catalogSeconds: 30,
+};
+const QUICK = {
+  runs: 3,
+  seconds: 1,
+  tags: 2_000,
+  sustainedSeconds: 10,
+  entries: 200_000,
+  catalogSeconds: 10,
+};
 const WARM_UP: Bounds = { seconds: 0.5, operations: 500 };
 const PREPARATION_SECONDS = 300;
 const NEEDED_BYTES = 12 * 1024 ** 3;
 const PUSHES_PER_SECOND = 500;
+const FEDERATION_SECONDS = 30;
+const ALONE = ['sustained', 'sequencing', 'start', 'idle'] as const;
 
 process.exitCode = await main(readPlan());
 
@@ -52,6 +79,28 @@ async function main(plan: Plan): Promise<number> {
       .map((load) => load.toFixed(2))
       .join(', ')}.`,
   );
+  const { comparisons, readings } = await measureBeside(plan);
+  readings.push(...(await runParts(listFederation(plan), plan)));
+
+  for (const { peer, lines } of comparisons) {
+    if (lines.length > 0) say(`\n${encodeTable(lines, peer)}`);
+  }
+  if (readings.length > 0) say(`\n${encodeReadings(readings, DEBIAN.name)}\n`);
+  const path = await writeResults({ comparisons, readings }, new Date());
+  say(`Medians of ${plan.runs} runs each, in turns. Written to ${path}.`);
+  return judge(
+    comparisons.flatMap(({ lines }) => lines),
+    readings,
+  );
+}
+
+/** Measures what is compared with other registries, and what one gateway must keep by itself. */
+async function measureBeside(
+  plan: Plan,
+): Promise<{ comparisons: { peer: string; lines: readonly Line[] }[]; readings: Reading[] }> {
+  const isCompared = listScenarios(plan.tags).some(({ name }) => name.includes(plan.only));
+  if (!isCompared && !ALONE.some((name) => name.includes(plan.only)))
+    return { comparisons: [], readings: [] };
   await using cleanup = new AsyncDisposableStack();
   const ours = await startDockchains();
   cleanup.defer(() => ours.stop());
@@ -59,23 +108,11 @@ async function main(plan: Plan): Promise<number> {
   const debian = await startProgram(DEBIAN);
   cleanup.defer(() => debian.stop());
   await prepareAll(debian, plan);
-
   const comparisons = [
     { peer: debian.name, lines: await measureAll({ ours, peer: debian }, plan) },
     ...(await compareOthers(ours, plan)),
   ];
-  const readings = await measureAlone({ ours, peer: debian }, plan);
-
-  for (const { peer, lines } of comparisons) {
-    if (lines.length > 0) say(`\n${encodeTable(lines, peer)}`);
-  }
-  if (readings.length > 0) say(`\n${encodeReadings(readings, debian.name)}\n`);
-  const path = await writeResults({ comparisons, readings }, new Date());
-  say(`Medians of ${plan.runs} runs each, in turns. Written to ${path}.`);
-  return judge(
-    comparisons.flatMap(({ lines }) => lines),
-    readings,
-  );
+  return { comparisons, readings: await runParts(listAlone({ ours, peer: debian }, plan), plan) };
 }
 
 function judge(lines: readonly Line[], readings: readonly Reading[]): number {
@@ -136,20 +173,34 @@ async function measure({ ours, peer }: Targets, scenario: Scenario, plan: Plan):
   return figure;
 }
 
-/** Measures what has a bound of its own. */
-async function measureAlone({ ours, peer }: Targets, plan: Plan): Promise<Reading[]> {
+/** What has a bound of its own. */
+function listAlone({ ours, peer }: Targets, plan: Plan): readonly Part[] {
   const load = { perSecond: PUSHES_PER_SECOND, seconds: plan.sustainedSeconds };
-  const parts = [
-    { name: 'sustained', run: () => measureSustained(ours, load) },
-    { name: 'sequencing', run: () => measureSequencing(plan.sustainedSeconds) },
-    { name: 'start', run: () => measureStart(ours, peer, plan.runs) },
-    { name: 'idle', run: () => measureIdle(ours, peer) },
+  const [sustained, sequencing, start, idle] = ALONE;
+  return [
+    { name: sustained, run: () => measureSustained(ours, load) },
+    { name: sequencing, run: () => measureSequencing(plan.sustainedSeconds) },
+    { name: start, run: () => measureStart(ours, peer, plan.runs) },
+    { name: idle, run: () => measureIdle(ours, peer) },
   ];
+}
+
+/** What is measured between organisations, each with gateway, PostgreSQL and NATS server of its own. */
+function listFederation(plan: Plan): readonly Part[] {
+  const load = { ...plan, pushSeconds: Math.min(plan.sustainedSeconds, FEDERATION_SECONDS) };
+  return [
+    { name: 'federation pushes', run: () => measureFederationPushes(load) },
+    { name: 'federation catch-up', run: () => measureFederationCatchUp(load) },
+    { name: 'federation mirrors', run: () => measureFederationMirrors(load) },
+  ];
+}
+
+async function runParts(parts: readonly Part[], plan: Plan): Promise<Reading[]> {
   const readings: Reading[] = [];
   for (const { name, run } of parts) {
     if (!name.includes(plan.only)) continue;
     for (const reading of await run()) {
-      say(`${reading.figure}: ${reading.ours.toFixed(1)} ${reading.unit}`);
+      say(`${reading.figure}: ${reading.ours.toFixed(reading.unit === 'times' ? 2 : 1)} ${reading.unit}`);
       readings.push(reading);
     }
   }

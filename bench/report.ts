@@ -129,4 +129,4 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
-const rounded = (value: number): string => value.toFixed(value < 100 ? 1 : 0);
+const rounded = (value: number): string => value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);

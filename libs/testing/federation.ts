@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { startGateway, type TestGateway } from './gateway.ts';
+import { type GatewayOptions, startGateway, type TestGateway } from './gateway.ts';
 import { findFreePort, startNats, type TestNats } from './nats.ts';
 import { makePeers } from './peering.ts';
 
@@ -22,17 +22,28 @@ export async function startFederation(...names: readonly string[]): Promise<Test
   await using cleanup = new AsyncDisposableStack();
   const organisations: TestOrganisation[] = [];
   for (const organisation of names) {
-    const port = await findFreePort();
-    const env = { DOCKCHAINS_NATS_URL: `nats://127.0.0.1:${port}` };
-    const gateway = await startGateway({ organisation, env });
-    cleanup.defer(() => gateway.close());
-    // The gateway says who may come in, and finds the server when it is there.
-    const accounts = await readFile(join(gateway.dataDir, 'keys', 'nats-accounts.conf'), 'utf8');
-    const nats = await startNats(accounts, port);
-    cleanup.defer(() => nats.close());
-    organisations.push({ gateway, nats });
+    const started = await startOrganisation({ organisation });
+    cleanup.defer(() => started.close());
+    organisations.push(started);
   }
   await makePeers(...organisations.map(({ gateway }) => gateway));
   const all = cleanup.move();
   return { organisations, close: () => all.disposeAsync() };
+}
+
+/** Starts an organisation that has no peers yet: its gateway as the options say, and its NATS server. */
+export async function startOrganisation(
+  options: GatewayOptions & { readonly organisation: string },
+): Promise<TestOrganisation & { close(): Promise<void> }> {
+  await using cleanup = new AsyncDisposableStack();
+  const port = await findFreePort();
+  const env = { ...options.env, DOCKCHAINS_NATS_URL: `nats://127.0.0.1:${port}` };
+  const gateway = await startGateway({ ...options, env });
+  cleanup.defer(() => gateway.close());
+  // The gateway says who may come in, and finds the server when it is there.
+  const accounts = await readFile(join(gateway.dataDir, 'keys', 'nats-accounts.conf'), 'utf8');
+  const nats = await startNats(accounts, port);
+  cleanup.defer(() => nats.close());
+  const all = cleanup.move();
+  return { gateway, nats, close: () => all.disposeAsync() };
 }
