@@ -31,6 +31,12 @@ export const FACTS_COLUMNS = `a.id IS NOT NULL AND a.disabled_at IS NULL AS enab
 export const FACTS_JOINS = `LEFT JOIN LATERAL (SELECT * FROM account WHERE id = w.principal LIMIT 1) AS a ON true
          LEFT JOIN LATERAL (SELECT * FROM repository WHERE name = w.repository LIMIT 1) AS r ON true`;
 
+/**
+ * The facts as one text, equal where they are, in a query over `f`, which has the {@link FACTS_COLUMNS}: a statement that is told by which facts
+ * its caller has decided writes only if they are still so.
+ */
+export const FACTS_TEXT = `ROW(f.enabled, f."expiresAt", f.generation, f.visibility, f.policies)::text`;
+
 /** Reads what a decision rests on; never older than the call. */
 export type FactsLookup = (principalId: string | undefined, repository: string) => Promise<FactsRow>;
 

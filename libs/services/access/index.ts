@@ -5,7 +5,7 @@ export type { Page } from './input.ts';
 export type { Authentication, ChallengeError, Credentials, IssuedToken } from './authentication.ts';
 export type { Decisions, Readable, Rights } from './decisions.ts';
 export { AccessError, type AccessErrorCode } from './errors.ts';
-export { FACTS_COLUMNS, FACTS_JOINS, type FactsRow } from './facts.ts';
+export { FACTS_COLUMNS, FACTS_JOINS, FACTS_TEXT, type FactsRow } from './facts.ts';
 export { encodePatternExpression, EVERYTHING, isPattern, matchesPattern, parsePattern } from './glob.ts';
 export {
   IMMUTABLE_COLUMN,

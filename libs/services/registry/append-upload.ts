@@ -1,5 +1,6 @@
 import type { RegistryDeps } from './deps.ts';
-import { holdChunk, MAX_HELD_BYTES } from './hold-chunk.ts';
+import { holdAhead, holdChunk } from './hold-chunk.ts';
+import { bodyOf, isHoldable, readAhead, readShort } from './read-ahead.ts';
 import { brokenOff, type Chunk, countReceived, receiveChunk, requireStart } from './receive-chunk.ts';
 import { ensureFile } from './upload-file.ts';
 import { getUpload, type UploadRequest, withUpload } from './uploads.ts';
@@ -15,12 +16,18 @@ export interface AppendUpload extends UploadRequest, Chunk {}
  *   it; 400: broken off), SIZE_INVALID; AccessError; BlobStoreError
  */
 export async function appendUpload(deps: RegistryDeps, request: AppendUpload): Promise<number> {
+  const ahead = await readAhead(deps, request);
+  if (ahead !== undefined && 'bytes' in ahead) {
+    const total = await holdAhead(deps, request, ahead);
+    if (total !== undefined) return total;
+  }
   const upload = await getUpload(deps, request);
-  if (!upload.inRow) return appendFile(deps, request);
-  requireStart(upload.received, request.start);
-  const short = await deps.blobs.receiveShort(request.source, MAX_HELD_BYTES - upload.received);
-  if ('bytes' in short) return holdChunk(deps, { ...request, upload }, short);
-  return appendFile(deps, { ...request, head: short.head, source: short.rest });
+  deps.heldBytes.forget(upload.id);
+  if (upload.inRow) requireStart(upload.received, request.start);
+  const short = await readShort(deps, { ...request, upload }, ahead);
+  if (short === undefined) return appendFile(deps, request);
+  if (isHoldable(upload, short)) return holdChunk(deps, { ...request, upload }, short);
+  return appendFile(deps, { ...request, ...bodyOf(short) });
 }
 
 function appendFile(deps: RegistryDeps, request: AppendUpload): Promise<number> {

@@ -12,6 +12,7 @@ const DELETE: Statement = { name: 'registry_delete_upload', text: 'DELETE FROM u
  */
 export function cancelUpload(deps: RegistryDeps, request: UploadRequest): Promise<void> {
   return withUpload(deps, request, async ({ id }) => {
+    deps.heldBytes.forget(id);
     await deps.database.query(DELETE, [id]);
     await deps.blobs.cancelUpload(id);
   });

@@ -5,14 +5,12 @@ import type { RegistryDeps } from './deps.ts';
 import { leaseUntil } from './lease.ts';
 import { uploadUnknown } from './unknown.ts';
 
-/**
- * An upload whose bytes are all there, in the store's file or in memory, and the row id of the repository that they are for, made
- * if need be.
- */
+/** An upload whose bytes are all there, in the store's file or in memory. */
 export interface CompleteUpload {
   readonly id: string;
   readonly bytes?: Buffer;
-  readonly ensureRepositoryId: () => Promise<number>;
+  /** Leases the digest in the repository, and gives that one's row id. */
+  readonly lease: (until: Date) => Promise<number>;
 }
 
 type Deps = Pick<RegistryDeps, 'blobs' | 'contentCalls' | 'clock'> & { readonly leaseSeconds?: number };
@@ -27,8 +25,8 @@ type Deps = Pick<RegistryDeps, 'blobs' | 'contentCalls' | 'clock'> & { readonly 
 export async function commitBlob(deps: Deps, upload: CompleteUpload, digest: Digest): Promise<void> {
   let lease: { repositoryId: number; until: Date } | undefined;
   const { size } = await placeUpload(deps, upload, digest, async () => {
-    lease = { repositoryId: await upload.ensureRepositoryId(), until: leaseUntil(deps) };
-    await deps.contentCalls.lease({ ...lease, digest });
+    const until = leaseUntil(deps);
+    lease = { repositoryId: await upload.lease(until), until };
   });
   if (lease === undefined) throw new Error('The blob store placed a blob before it said so.');
 
@@ -43,6 +41,19 @@ export async function commitBlob(deps: Deps, upload: CompleteUpload, digest: Dig
     status: 503,
   });
 }
+
+/** Leases a digest in a repository that is there, or is made then. */
+export const leaseIn =
+  (
+    { contentCalls }: Pick<RegistryDeps, 'contentCalls'>,
+    digest: Digest,
+    ensureRepositoryId: () => Promise<number>,
+  ): CompleteUpload['lease'] =>
+  async (until) => {
+    const repositoryId = await ensureRepositoryId();
+    await contentCalls.lease({ repositoryId, digest, until });
+    return repositoryId;
+  };
 
 async function placeUpload(
   { blobs }: Deps,

@@ -6,6 +6,8 @@ import type { Database } from '@dockchains/database';
 import type { Ledger, Ledgers } from '@dockchains/ledger';
 
 import type { BlobLookup } from './find-blob.ts';
+import type { HeldBytes } from './held-bytes.ts';
+import type { JudgedWrites } from './judged-writes.ts';
 import type { ManifestBytes } from './manifest-bytes.ts';
 import type { ManifestLookup } from './find-manifest.ts';
 import type { ManifestLeases } from './lease-manifest.ts';
@@ -13,6 +15,7 @@ import type { TagNamesLookup } from './list-tag-names.ts';
 import type { ContentCalls } from './content-calls.ts';
 import type { PushLookup } from './push-state.ts';
 import type { UploadCalls } from './upload-calls.ts';
+import type { UploadWrites } from './upload-writes.ts';
 import type { PushWriter } from './write-pushes.ts';
 
 /** What the registry is made of. */
@@ -41,6 +44,9 @@ export interface RegistryDeps extends RegistryOptions {
   readonly leaseManifests: ManifestLeases;
   readonly putPush: PushWriter;
   readonly uploadCalls: UploadCalls;
+  readonly uploadWrites: UploadWrites;
+  readonly judgedWrites: JudgedWrites;
+  readonly heldBytes: HeldBytes;
   readonly contentCalls: ContentCalls;
   readonly manifestBytes: ManifestBytes;
 }

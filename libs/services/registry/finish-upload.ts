@@ -1,9 +1,11 @@
 import { type Digest, digestAlgorithm, OciError } from '@dockchains/oci';
 
 import type { AppendUpload } from './append-upload.ts';
-import { commitBlob } from './commit-blob.ts';
+import { commitBlob, leaseIn } from './commit-blob.ts';
 import type { RegistryDeps } from './deps.ts';
-import { holdChunk, MAX_HELD_BYTES, type ShortChunk } from './hold-chunk.ts';
+import { finishKnown } from './finish-known.ts';
+import { holdChunk, type ShortChunk } from './hold-chunk.ts';
+import { bodyOf, isHoldable, readAhead, readShort } from './read-ahead.ts';
 import { brokenOff, countReceived, receiveChunk, type Received, requireStart } from './receive-chunk.ts';
 import { ensureFile, USUAL_ALGORITHM } from './upload-file.ts';
 import { getUpload, type Upload, withUpload } from './uploads.ts';
@@ -11,8 +13,6 @@ import { getUpload, type Upload, withUpload } from './uploads.ts';
 /** The last chunk, often empty, and the digest that all bytes together must have. */
 export interface FinishUpload extends AppendUpload {
   readonly digest: Digest;
-  /** Whether the request has no body, so that the source is empty. */
-  readonly isEmpty?: boolean;
 }
 
 /**
@@ -21,17 +21,15 @@ export interface FinishUpload extends AppendUpload {
  * @throws OciError DIGEST_INVALID and whatever an append throws
  */
 export async function finishUpload(deps: RegistryDeps, request: FinishUpload): Promise<void> {
+  const ahead = await readAhead(deps, request);
+  if (ahead !== undefined && 'bytes' in ahead && (await finishKnown(deps, request, ahead))) return;
   const upload = await getUpload(deps, request, true);
-  if (!upload.inRow) {
-    await finishFile(deps, request);
-    return;
-  }
-  requireStart(upload.received, request.start);
-  const short = request.isEmpty
-    ? { bytes: Buffer.alloc(0) }
-    : await deps.blobs.receiveShort(request.source, MAX_HELD_BYTES - upload.received);
-  if ('bytes' in short) await finishHeld(deps, { ...request, upload }, short);
-  else await finishFile(deps, { ...request, head: short.head, source: short.rest });
+  deps.heldBytes.forget(upload.id);
+  if (upload.inRow) requireStart(upload.received, request.start);
+  const short = await readShort(deps, { ...request, upload }, ahead);
+  if (short === undefined) await finishFile(deps, request);
+  else if (isHoldable(upload, short)) await finishHeld(deps, { ...request, upload }, short);
+  else await finishFile(deps, { ...request, ...bodyOf(short) });
 }
 
 /**
@@ -50,9 +48,9 @@ async function finishHeld(
     return;
   }
   const bytes = Buffer.concat([held, short.bytes]);
-  const ensureRepositoryId = (): Promise<number> => Promise.resolve(repositoryId);
+  const lease = leaseIn(deps, digest, () => Promise.resolve(repositoryId));
   try {
-    await commitBlob(deps, { id, bytes, ensureRepositoryId }, digest);
+    await commitBlob(deps, { id, bytes, lease }, digest);
   } catch (error) {
     if (error instanceof OciError && error.code === 'DIGEST_INVALID') await holdChunk(deps, request, short);
     throw error;
@@ -71,8 +69,8 @@ function finishFile(deps: RegistryDeps, request: FinishUpload): Promise<void> {
       throw brokenOff(received);
     }
     try {
-      const ensureRepositoryId = (): Promise<number> => Promise.resolve(upload.repositoryId);
-      await commitBlob(deps, { id: upload.id, ensureRepositoryId }, request.digest);
+      const lease = leaseIn(deps, request.digest, () => Promise.resolve(upload.repositoryId));
+      await commitBlob(deps, { id: upload.id, lease }, request.digest);
     } catch (error) {
       if (error instanceof OciError && error.code === 'DIGEST_INVALID') {
         await countReceived(deps, upload, received.total);
@@ -86,9 +84,10 @@ function finishFile(deps: RegistryDeps, request: FinishUpload): Promise<void> {
 async function receiveLast(
   { blobs }: RegistryDeps,
   upload: Upload,
-  { isEmpty = false, ...chunk }: FinishUpload & { lost: AbortSignal },
+  chunk: FinishUpload & { lost: AbortSignal },
 ): Promise<Received> {
   const { id, received } = upload;
-  const isWhole = isEmpty && chunk.start === undefined && (await blobs.uploadSize(id)) === received;
+  const isWhole =
+    chunk.length === 0 && chunk.start === undefined && (await blobs.uploadSize(id)) === received;
   return isWhole ? { total: received, failure: undefined } : receiveChunk(blobs, upload, chunk);
 }

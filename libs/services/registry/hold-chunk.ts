@@ -2,6 +2,7 @@ import type { BlobStoreError } from '@dockchains/blobs';
 
 import type { RegistryDeps } from './deps.ts';
 import { brokenOff } from './receive-chunk.ts';
+import type { AppendUpload } from './append-upload.ts';
 import { getUpload, type Upload, UPLOAD_LIFETIME_MS, uploadBusy, type UploadRequest } from './uploads.ts';
 
 /** So many bytes of an upload its row holds at most. */
@@ -11,6 +12,29 @@ export const MAX_HELD_BYTES = 65_536;
 export interface ShortChunk {
   readonly bytes: Buffer;
   readonly failure?: BlobStoreError;
+}
+
+/**
+ * Adds a chunk to what an upload's row holds, durable, by one statement that also finds out whether it may be; undefined, and nothing written,
+ * where something is in the way.
+ * @throws OciError BLOB_UPLOAD_INVALID (400: broken off, what arrived being kept); AccessError
+ */
+export async function holdAhead(
+  { judgedWrites, uploadWrites, heldBytes, clock }: RegistryDeps,
+  { principal, repository, id, start }: AppendUpload,
+  { bytes, failure }: ShortChunk,
+): Promise<number | undefined> {
+  const at = clock();
+  const expiresAt = new Date(at.getTime() + UPLOAD_LIFETIME_MS);
+  const chunk = { id, repository, principalId: principal.id, at, expiresAt, bytes, start };
+  const row = await judgedWrites.push({ principal, repository }, (known) =>
+    uploadWrites.hold({ ...chunk, known }),
+  );
+  const total = row?.total ?? undefined;
+  if (total === undefined) return undefined;
+  heldBytes.note(id, total - bytes.length, bytes);
+  if (failure !== undefined) throw brokenOff({ total, failure });
+  return total;
 }
 
 /**

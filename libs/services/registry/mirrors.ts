@@ -4,7 +4,7 @@ import { type Digest, type Manifest, parseManifest, type RepositoryName } from '
 import type { ManifestRecord } from '@dockchains/records';
 
 import { applyRecord, type PublishingRecord } from './apply-record.ts';
-import { commitBlob } from './commit-blob.ts';
+import { commitBlob, leaseIn } from './commit-blob.ts';
 import type { RegistryDeps } from './deps.ts';
 import { leaseContent, leaseUntil } from './lease.ts';
 import { type MirrorStore, openMirrorStore } from './mirror-store.ts';
@@ -146,7 +146,7 @@ export function openMirrors(deps: RegistryDeps): Mirrors {
     },
 
     commitBlob: (repository, id, digest) =>
-      commitBlob(deps, { id, ensureRepositoryId: () => ensure(repository) }, digest),
+      commitBlob(deps, { id, lease: leaseIn(deps, digest, () => ensure(repository)) }, digest),
   };
 }
 

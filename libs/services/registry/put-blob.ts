@@ -1,7 +1,7 @@
 import type { ByteSource } from '@dockchains/blobs';
 import { digestAlgorithm } from '@dockchains/oci';
 
-import { commitBlob } from './commit-blob.ts';
+import { commitBlob, leaseIn } from './commit-blob.ts';
 import type { RegistryDeps } from './deps.ts';
 import type { BlobRequest } from './get-blob.ts';
 import { brokenOff, receiveChunk } from './receive-chunk.ts';
@@ -26,14 +26,15 @@ export async function putBlob(deps: RegistryDeps, request: PutBlob): Promise<voi
   deps.ledger.requireWritable();
   const visibility = await getVisibility(deps, repository);
   const id = deps.randomBytes(16).toString('hex');
-  const ensureRepositoryId = (): Promise<number> =>
-    transact(deps.database, (transaction) => ensureRepository(transaction, repository, visibility));
+  const lease = leaseIn(deps, digest, () =>
+    transact(deps.database, (transaction) => ensureRepository(transaction, repository, visibility)),
+  );
 
   const short = await deps.blobs.receiveShort(source, MAX_HELD_BYTES);
   if ('bytes' in short) {
     const { bytes, failure } = short;
     if (failure !== undefined) throw brokenOff({ total: bytes.length, failure });
-    await commitBlob(deps, { id, bytes, ensureRepositoryId }, digest);
+    await commitBlob(deps, { id, bytes, lease }, digest);
     return;
   }
   await deps.blobs.createUpload(id, digestAlgorithm(digest));
@@ -44,7 +45,7 @@ export async function putBlob(deps: RegistryDeps, request: PutBlob): Promise<voi
       { head: short.head, source: short.rest },
     );
     if (received.failure !== undefined) throw brokenOff(received);
-    await commitBlob(deps, { id, ensureRepositoryId }, digest);
+    await commitBlob(deps, { id, lease }, digest);
   } catch (error) {
     await deps.blobs.cancelUpload(id).catch(() => false); // the sweep gets it
     throw error;

@@ -10,6 +10,8 @@ export interface Chunk {
   readonly source: ByteSource;
   /** Those that were read ahead of the source's. */
   readonly head?: Buffer;
+  /** How many bytes its sender has announced, if it has. */
+  readonly length?: number;
   /** First byte of a Content-Range; undefined for a streamed chunk. */
   readonly start?: number;
 }

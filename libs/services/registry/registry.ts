@@ -26,6 +26,8 @@ import { openManifestLookup } from './find-manifest.ts';
 import { type FinishUpload, finishUpload } from './finish-upload.ts';
 import { type BlobRequest, getBlob, type StoredBlob } from './get-blob.ts';
 import { getManifest, type ManifestRequest, type StoredManifest } from './get-manifest.ts';
+import { openHeldBytes } from './held-bytes.ts';
+import { openJudgedWrites } from './judged-writes.ts';
 import { keepBlob } from './keep-blob.ts';
 import { openManifestLeases } from './lease-manifest.ts';
 import { type ListReferrers, listReferrers } from './list-referrers.ts';
@@ -44,6 +46,7 @@ import { type SetVisibility, setVisibility, type VisibilityChanged } from './set
 import { type StartUpload, startUpload } from './start-upload.ts';
 import { sweepUploads } from './sweep-uploads.ts';
 import { openUploadCalls } from './upload-calls.ts';
+import { openUploadWrites } from './upload-writes.ts';
 import { findUploadOwner, getUpload, type Upload, type UploadRequest } from './uploads.ts';
 import { openPushWriter } from './write-pushes.ts';
 
@@ -96,6 +99,9 @@ export function createRegistry(options: RegistryOptions): Registry {
     leaseManifests: openManifestLeases(options.database),
     putPush: openPushWriter(options.database),
     uploadCalls: openUploadCalls(options.database),
+    uploadWrites: openUploadWrites(options.database),
+    judgedWrites: openJudgedWrites(options.access),
+    heldBytes: openHeldBytes(),
     contentCalls: openContentCalls(options.database),
     manifestBytes: openManifestBytes(options.blobs),
   };

@@ -99,7 +99,7 @@ test('uploads at once share their statements, and count what each has', async ()
       const finish = { ...place, id, digest: descriptor.digest };
       if (index % 3 === 0) {
         await expect(
-          registry.finishUpload({ ...finish, source: Readable.from([]), isEmpty: true }),
+          registry.finishUpload({ ...finish, source: Readable.from([]), length: 0 }),
         ).rejects.toMatchObject({ code: 'DIGEST_INVALID' });
         expect(await registry.getUpload({ ...place, id })).toMatchObject({ received: half });
       }
@@ -110,6 +110,6 @@ test('uploads at once share their statements, and count what each has', async ()
       });
     }),
   );
-  expect(statements.filter((name) => name === 'registry_insert_uploads').length).toBeLessThan(12);
+  expect(statements.filter((name) => name === 'registry_begin_uploads').length).toBeLessThan(12);
   expect(await fixture.count('upload')).toBe(0);
 });

@@ -22,27 +22,43 @@ export interface StartUpload {
  */
 export async function startUpload(deps: RegistryDeps, request: StartUpload): Promise<string> {
   const { principal, repository, algorithm } = request;
-  await deps.access.require(principal, 'push', repository);
-  deps.ledger.requireWritable();
   const id = deps.randomBytes(16).toString('hex');
   const now = deps.clock();
   const expiresAt = new Date(now.getTime() + UPLOAD_LIFETIME_MS);
   const upload: NewUpload = { id, repository, principalId: principal.id, at: now, expiresAt };
 
   const isUsual = algorithm === undefined || algorithm === USUAL_ALGORITHM;
+  if (!isUsual || !isWritable(deps)) {
+    await deps.access.require(principal, 'push', repository);
+    deps.ledger.requireWritable();
+  }
   if (!isUsual) await deps.blobs.createUpload(id, algorithm);
   try {
-    if (!(await deps.uploadCalls.begin(upload))) await insertFirst(deps, upload);
+    const row = await deps.judgedWrites.push(request, (known) =>
+      deps.uploadWrites.begin({ ...upload, known }),
+    );
+    if (row?.begun !== true) await insertFirst(deps, request, upload);
   } catch (error) {
     if (!isUsual) await deps.blobs.cancelUpload(id).catch(() => false); // the sweep gets it
     throw error;
   }
+  deps.heldBytes.note(id, 0, Buffer.alloc(0));
   return id;
 }
 
+function isWritable({ ledger }: RegistryDeps): boolean {
+  try {
+    ledger.requireWritable();
+    return true;
+  } catch {
+    return false; // who may not push is told that first
+  }
+}
+
 /** Inserts a session of a repository that is not there yet. */
-async function insertFirst(deps: RegistryDeps, upload: NewUpload): Promise<void> {
-  const { repository } = upload;
+async function insertFirst(deps: RegistryDeps, request: StartUpload, upload: NewUpload): Promise<void> {
+  const { principal, repository } = request;
+  await deps.access.require(principal, 'push', repository);
   const visibility = await getVisibility(deps, repository);
   const [inserted] = await transact(deps.database, async (transaction) => {
     await ensureRepository(transaction, repository, visibility);

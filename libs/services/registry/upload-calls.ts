@@ -64,8 +64,6 @@ interface UploadMove {
 export interface UploadCalls {
   /** Finds a session of a repository. */
   find(wanted: WantedUpload): Promise<FoundUpload>;
-  /** Makes a session; false if the repository is not there or the principal has too many. */
-  begin(upload: NewUpload): Promise<boolean>;
   /** Counts bytes that are durable; false if the session has ended or has another number. */
   move(move: UploadMove): Promise<boolean>;
 }
@@ -151,7 +149,6 @@ export function openUploadCalls(database: Database): UploadCalls {
     all: (calls: readonly Call[]) => Promise<boolean[]>,
     call: Call,
   ): Promise<boolean> => (await all([call]))[0] === true;
-  const insertAll = (uploads: readonly NewUpload[]): Promise<boolean[]> => insertUploads(database, uploads);
 
   return {
     find: shareLookups<WantedUpload, FoundUpload>({
@@ -167,7 +164,6 @@ export function openUploadCalls(database: Database): UploadCalls {
         return rows.map((row) => ({ facts: row, upload: row.repositoryId === null ? undefined : row }));
       },
     }),
-    begin: shareCalls({ callOne: (upload) => alone(insertAll, upload), callAll: insertAll }),
     move: shareCalls({ callOne: (move) => alone(moveAll, move), callAll: moveAll }),
   };
 }

@@ -1,8 +1,6 @@
 import { OciError, parseDigest } from '@dockchains/oci';
 
-import type { FastifyRequest } from 'fastify';
-
-import { startOf } from './append-upload.ts';
+import { boundsOf } from './append-upload.ts';
 import type { Handler } from './exchange.ts';
 import { blobHeaders } from './start-upload.ts';
 import { withRangeOnConflict } from './upload-headers.ts';
@@ -21,14 +19,8 @@ export const finishUpload: Handler<'upload'> = async (deps, exchange) => {
       id,
       digest,
       source: request.raw,
-      isEmpty: hasNoBody(request),
-      ...startOf(request),
+      ...boundsOf(request),
     }),
   );
   return reply.code(201).headers(blobHeaders(repository, digest)).send();
 };
-
-/** RFC 9112 §6.3: a request has a body if it says how long it is, or that it comes in chunks. */
-function hasNoBody({ headers }: FastifyRequest): boolean {
-  return (headers['content-length'] ?? '0') === '0' && headers['transfer-encoding'] === undefined;
-}

@@ -1,0 +1,149 @@
+import { FACTS_COLUMNS, FACTS_JOINS, FACTS_TEXT } from '@dockchains/access';
+import { type Database, type Parameter, shareCalls, type Statement } from '@dockchains/database';
+import type { Digest, RepositoryName } from '@dockchains/oci';
+
+import { MAX_HELD_BYTES } from './hold-chunk.ts';
+import type { JudgedRow } from './judged-writes.ts';
+import { lockKey, MAX_SESSIONS, type NewUpload } from './upload-calls.ts';
+
+/** An upload that a principal goes on with at a time; `known` are the facts by which that was judged. */
+interface JudgedCall {
+  readonly id: string;
+  readonly repository: RepositoryName;
+  readonly principalId: string | undefined;
+  readonly at: Date;
+  readonly known: string;
+}
+
+/** A short chunk for an upload, and where its sender says that it begins. */
+interface HeldChunk extends JudgedCall {
+  readonly bytes: Buffer;
+  readonly start: number | undefined;
+  readonly expiresAt: Date;
+}
+
+/** An upload that has `received` bytes, which have this digest: they are about to be placed. */
+interface EndingUpload extends JudgedCall {
+  readonly received: number;
+  readonly digest: Digest;
+  readonly until: Date;
+}
+
+/**
+ * The statements of uploads that a row holds, each of which also reads the facts and writes nothing where they are not the known ones. What
+ * else stands in the way they don't say. Those that are asked for at once share one.
+ */
+export interface UploadWrites {
+  /** Makes a session; not `begun` if the repository is not there or the principal has too many. */
+  begin(upload: NewUpload & { readonly known: string }): Promise<JudgedRow & { begun: boolean }>;
+  /** Adds a chunk to what the row holds, and gives how many bytes that is then; null if it can't be added there. */
+  hold(chunk: HeldChunk): Promise<JudgedRow & { total: number | null }>;
+  /** Leases what an upload becomes, and gives the row id of its repository; null if the upload is not as it is said to be. */
+  lease(ending: EndingUpload): Promise<JudgedRow & { repositoryId: number | null }>;
+}
+
+/** Begins a statement: `j` has the columns given, from `parameters`, and of each call `rid`, the facts and whether they are the known ones. */
+const judging = (columns: string, parameters: string): string => `
+  f AS MATERIALIZED (
+    SELECT w.*, r.id AS rid, ${FACTS_COLUMNS}
+    FROM unnest(${parameters}) WITH ORDINALITY AS w(id, repository, principal, at, known, ${columns}, n)
+    ${FACTS_JOINS}),
+  t AS MATERIALIZED (SELECT f.*, ${FACTS_TEXT} AS facts FROM f),
+  j AS MATERIALIZED (SELECT t.*, t.facts = t.known AS judged FROM t)`;
+const JUDGED = 'j.enabled, j."expiresAt", j.generation, j.visibility, j.policies, j.facts, j.judged';
+const COMMON = '$1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[]';
+/** A call's upload in its row, as its principal may go on with it. */
+const IS_OPEN = `u.id = j.id AND u.repository_id = j.rid AND u.principal_id IS NOT DISTINCT FROM j.principal
+           AND u.expires_at > j.at AND (u.held IS NOT NULL OR u.received = 0)`;
+
+// Not waited for on disk: a crash of the server in the next moments loses a session that has nothing in it.
+const BEGIN: Statement = {
+  name: 'registry_begin_uploads',
+  text: `WITH ${judging('until', `${COMMON}, $6::timestamptz[]`)},
+         o AS (
+           SELECT p.principal, (SELECT count(*) FROM (
+             SELECT FROM upload WHERE principal_id = p.principal LIMIT ${MAX_SESSIONS}) AS one) AS sessions
+           FROM (SELECT DISTINCT principal FROM f) AS p),
+         s AS (SELECT j.*, row_number() OVER (PARTITION BY principal) AS nth FROM j),
+         b AS (
+           INSERT INTO upload (id, repository_id, principal_id, created_at, expires_at)
+           SELECT s.id, s.rid, s.principal, s.at, s.until
+           FROM s JOIN o ON o.principal IS NOT DISTINCT FROM s.principal
+           CROSS JOIN set_config('synchronous_commit', 'off', true)
+           WHERE s.judged AND s.rid IS NOT NULL AND o.sessions + s.nth <= ${MAX_SESSIONS}
+           RETURNING id)
+         SELECT ${JUDGED}, b.id IS NOT NULL AS begun FROM j LEFT JOIN b ON b.id = j.id ORDER BY j.n`,
+};
+// Where a session ends is indexed: it is not moved for a minute.
+const HOLD: Statement = {
+  name: 'registry_hold_uploads',
+  text: `WITH ${judging('bytes, start, until, key', `${COMMON}, $6::bytea[], $7::bigint[], $8::timestamptz[], $9::bigint[]`)},
+         m AS (
+           UPDATE upload u SET received = u.received + octet_length(j.bytes), held = COALESCE(u.held, '') || j.bytes,
+             expires_at = CASE WHEN u.expires_at < j.until - interval '1 minute' THEN j.until ELSE u.expires_at END
+           FROM j
+           WHERE j.judged AND ${IS_OPEN} AND u.received = COALESCE(j.start, u.received)
+             AND u.received + octet_length(j.bytes) <= ${MAX_HELD_BYTES} AND pg_try_advisory_xact_lock(j.key)
+           RETURNING j.n, u.received)
+         SELECT ${JUDGED}, m.received AS total FROM j LEFT JOIN m ON m.n = j.n ORDER BY j.n`,
+};
+// Not waited for on disk, as any lease: what a lost one protected has not been acknowledged.
+const LEASE: Statement = {
+  name: 'registry_lease_uploads',
+  text: `WITH ${judging('received, digest, until', `${COMMON}, $6::bigint[], $7::text[], $8::timestamptz[]`)},
+         g AS MATERIALIZED (
+           SELECT j.n, j.rid, j.digest, j.until FROM j
+           CROSS JOIN LATERAL (SELECT FROM upload u WHERE ${IS_OPEN} AND u.received = j.received LIMIT 1) AS u
+           WHERE j.judged),
+         l AS (
+           INSERT INTO blob_lease AS l (repository_id, digest, until)
+           SELECT g.rid, g.digest, max(g.until) FROM g, set_config('synchronous_commit', 'off', true)
+           GROUP BY g.rid, g.digest ORDER BY g.rid, g.digest
+           ON CONFLICT (repository_id, digest) DO UPDATE SET until = greatest(l.until, excluded.until))
+         SELECT ${JUDGED}, g.rid AS "repositoryId" FROM j LEFT JOIN g ON g.n = j.n ORDER BY j.n`,
+};
+
+const commonOf = (calls: readonly JudgedCall[]): Parameter[] => [
+  calls.map(({ id }) => id),
+  calls.map(({ repository }) => repository),
+  calls.map(({ principalId }) => principalId ?? null),
+  calls.map(({ at }) => at),
+  calls.map(({ known }) => known),
+];
+
+/** Opens the statements of uploads that a row holds. */
+export function openUploadWrites(database: Database): UploadWrites {
+  const share = <Call extends JudgedCall, Row extends JudgedRow>(
+    statement: Statement,
+    parametersOf: (calls: readonly Call[]) => Parameter[],
+  ): ((call: Call) => Promise<Row>) => {
+    const callAll = (calls: readonly Call[]): Promise<Row[]> =>
+      database.query<Row>(statement, [...commonOf(calls), ...parametersOf(calls)]);
+    const callOne = async (call: Call): Promise<Row> => {
+      const [row] = await callAll([call]);
+      if (row === undefined) throw new Error('A statement about an upload gave no row.');
+      return row;
+    };
+    return shareCalls({ callOne, callAll });
+  };
+  const hold = share<HeldChunk, JudgedRow & { total: bigint | null }>(HOLD, (chunks) => [
+    chunks.map(({ bytes }) => bytes),
+    chunks.map(({ start }) => start ?? null),
+    chunks.map(({ expiresAt }) => expiresAt),
+    chunks.map(({ id }) => lockKey(id)),
+  ]);
+  return {
+    begin: share(BEGIN, (uploads: readonly (NewUpload & { readonly known: string })[]) => [
+      uploads.map(({ expiresAt }) => expiresAt),
+    ]),
+    async hold(chunk) {
+      const row = await hold(chunk);
+      return { ...row, total: row.total === null ? null : Number(row.total) };
+    },
+    lease: share(LEASE, (endings: readonly EndingUpload[]) => [
+      endings.map(({ received }) => received),
+      endings.map(({ digest }) => digest),
+      endings.map(({ until }) => until),
+    ]),
+  };
+}
