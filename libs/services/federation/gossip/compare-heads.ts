@@ -16,17 +16,24 @@ export async function compareHeads(
   held: readonly HeldHead[],
   openShown?: () => Promise<TileReader>,
 ): Promise<Compared> {
-  let isSettled = false;
-  for (const { head, tiles } of held) {
-    const proof =
-      shown.size <= head.size
-        ? await findProof(shown, head, tiles)
-        : await findProof(head, shown, await openShown?.());
+  // What is decided here comes first: whoever shows a head may not give its tiles.
+  const [larger, smaller] = [
+    held.filter(({ head }) => head.size >= shown.size),
+    held.filter(({ head }) => head.size < shown.size && head.size > 0n),
+  ];
+  for (const { head, tiles } of larger) {
+    const proof = await findProof(shown, head, tiles);
     if (proof !== undefined) return { proof, isSettled: true };
-    // What the tree held here extends, everything that extends it later extends as well.
-    isSettled ||= shown.size <= head.size && (tiles !== undefined || shown.size === 0n);
   }
-  return { isSettled };
+  // What the tree held here extends, everything that extends it later extends as well.
+  if (shown.size === 0n || larger.some(({ tiles }) => tiles !== undefined)) return { isSettled: true };
+  if (smaller.length === 0 || openShown === undefined) return { isSettled: false };
+  const tiles = await openShown();
+  for (const { head } of smaller) {
+    const proof = await findProof(head, shown, tiles);
+    if (proof !== undefined) return { proof, isSettled: true };
+  }
+  return { isSettled: false };
 }
 
 async function findProof(

@@ -22,9 +22,15 @@ export async function makeGrowingLog({
   organisation = 'globex.example',
   privateKey = generateKeyPairSync('ed25519').privateKey,
   history = 'true',
-}: { organisation?: string; privateKey?: KeyObject; history?: string } = {}): Promise<GrowingLog> {
+  name = 'public',
+}: {
+  organisation?: string;
+  privateKey?: KeyObject;
+  history?: string;
+  name?: 'public' | 'private';
+} = {}): Promise<GrowingLog> {
   const at = (size: number): Promise<BuiltLog> =>
-    buildLog({ organisation, privateKey, entries: entriesOf(organisation, size, history) });
+    buildLog({ organisation, privateKey, name, entries: entriesOf(organisation, size, history) });
   const { origin, verifierKey } = await at(0);
   const note = async (size: number): Promise<string> =>
     (await at(size)).files.get('checkpoint')?.toString() ?? '';
