@@ -1,7 +1,10 @@
 import {
   type CatalogStatus,
   ClientError,
+  type EquivocationSummary,
   getCatalog,
+  listDeadLetters,
+  listEquivocations,
   listPeers,
   type PeerSummary,
   type Session,
@@ -9,19 +12,36 @@ import {
 
 import { tableOf } from './output.ts';
 
-/** How a gateway stands to others: its peers, and how far its catalog is with each ledger. */
+/** How a gateway stands to others: its peers, how far its catalog is with each ledger, and what went wrong between them. */
 export type FederationStanding = {
   readonly peers: readonly PeerSummary[];
   readonly catalog: CatalogStatus;
+  readonly equivocations: readonly EquivocationSummary[];
+  /** How many messages were given up on; undefined where only an operator may know. */
+  readonly deadLetters: number | undefined;
 };
 
 /** Asks a gateway; undefined where it is of a version that knows neither. @throws ClientError of every other code */
 export async function findStanding(session: Session): Promise<FederationStanding | undefined> {
   try {
-    const [peers, catalog] = await Promise.all([listPeers(session, { removed: false }), getCatalog(session)]);
-    return { peers, catalog };
+    const [peers, catalog, equivocations, deadLetters] = await Promise.all([
+      listPeers(session, { removed: false }),
+      getCatalog(session),
+      listEquivocations(session),
+      countDeadLetters(session),
+    ]);
+    return { peers, catalog, equivocations, deadLetters };
   } catch (error) {
     if (error instanceof ClientError && error.code === 'REJECTED') return undefined;
+    throw error;
+  }
+}
+
+async function countDeadLetters(session: Session): Promise<number | undefined> {
+  try {
+    return (await listDeadLetters(session)).length;
+  } catch (error) {
+    if (error instanceof ClientError && error.code === 'DENIED') return undefined;
     throw error;
   }
 }
@@ -31,8 +51,8 @@ export function standingTables(
   standings: readonly (readonly [name: string, FederationStanding])[],
 ): readonly string[] {
   const peers = standings.flatMap(([name, standing]) =>
-    standing.peers.map(({ organisation, state, seenAt, replica }) => [
-      ...[name, organisation, state.toLowerCase(), seenAt],
+    standing.peers.map(({ organisation, state, seenAt, connected, replica }) => [
+      ...[name, organisation, state.toLowerCase(), connected ? 'NATS' : 'HTTP', seenAt],
       replica === null ? '-' : `${replica.held} of ${replica.publishedSize}`,
       replica?.frozen === null || replica === null ? '' : `frozen: ${replica.frozen}`,
     ]),
@@ -43,21 +63,38 @@ export function standingTables(
       catalog.rebuilding ? 'being rebuilt' : 'served',
     ]),
   );
+  const equivocations = standings.flatMap(([name, standing]) =>
+    standing.equivocations.map(({ origin, foundAt, byRevokedKey }) => [
+      ...[name, origin, foundAt],
+      byRevokedKey ? 'by a key that was revoked: nothing is frozen' : 'frozen here',
+    ]),
+  );
   return [
     ...(peers.length === 0
       ? []
-      : [tableOf(['ORGANISATION', 'PEER', 'STATE', 'LAST SEEN', 'ITS LEDGER HERE', ''], peers)]),
+      : [tableOf(['ORGANISATION', 'PEER', 'STATE', 'BY', 'LAST SEEN', 'ITS LEDGER HERE', ''], peers)]),
     ...(ledgers.length === 0
       ? []
       : [tableOf(['ORGANISATION', 'CATALOG OF', 'CONSUMED', 'LAG', 'STATE'], ledgers)]),
+    ...(equivocations.length === 0
+      ? []
+      : [tableOf(['ORGANISATION', 'SIGNED TWO HISTORIES', 'FOUND', ''], equivocations)]),
+    ...standings.flatMap(([name, { deadLetters = 0 }]) =>
+      deadLetters === 0
+        ? []
+        : [
+            `${name} has given up on ${deadLetters} messages of peers: dockchains messages list --registry ${name}`,
+          ],
+    ),
   ];
 }
 
 /** Gives a standing for programs. */
-export function standingJson({ peers, catalog }: FederationStanding) {
+export function standingJson({ peers, catalog, equivocations, deadLetters }: FederationStanding) {
   const ledgers = catalog.ledgers.map((ledger) => ({
     ...{ origin: ledger.origin, organisation: ledger.organisation, lag: `${ledger.lag}` },
     ...{ publishedSize: `${ledger.publishedSize}`, consumed: `${ledger.consumed}` },
   }));
-  return { peers, catalog: { rebuilding: catalog.rebuilding, ledgers } };
+  const view = { rebuilding: catalog.rebuilding, ledgers };
+  return { peers, catalog: view, equivocations, deadLetters: deadLetters ?? null };
 }

@@ -5,6 +5,7 @@ import type { CollectionRun } from '@dockchains/registry';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 import { openCollectionMetrics } from './collection-metrics.ts';
+import { addFederationMetrics, type WatchedFederation } from './federation-metrics.ts';
 import { addLedgerMetrics } from './ledger-metrics.ts';
 import { addWitnessMetrics, type WitnessMetrics } from './witness-metrics.ts';
 
@@ -27,6 +28,8 @@ export interface Metrics {
   readonly witnesses: WitnessMetrics;
   /** Shows these ledgers from now on. */
   watch(ledgers: Ledgers): void;
+  /** Shows how other organisations' ledgers stand from now on. */
+  watchFederation(federation: WatchedFederation): void;
   /** All metrics in Prometheus' text format; those of the ledgers as of now, or as of the last time that the database answered. */
   render(): Promise<string>;
 }
@@ -58,6 +61,7 @@ export function openMetrics(database: Pick<Database, 'connections'>): Metrics {
   const collection = openCollectionMetrics(registry);
   addConnections(registry, database);
   const ledgerMetrics = addLedgerMetrics(registry);
+  const federationMetrics = addFederationMetrics(registry);
 
   return {
     contentType: registry.contentType,
@@ -78,8 +82,11 @@ export function openMetrics(database: Pick<Database, 'connections'>): Metrics {
     watch: (ledgers) => {
       ledgerMetrics.watch(ledgers);
     },
+    watchFederation: (federation) => {
+      federationMetrics.watch(federation);
+    },
     async render() {
-      await ledgerMetrics.refresh();
+      await Promise.all([ledgerMetrics.refresh(), federationMetrics.refresh()]);
       return registry.metrics();
     },
   };

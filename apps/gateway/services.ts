@@ -129,6 +129,7 @@ export async function openServices(
       ...{ config, database, ledgers, log, peers, replicas, witness },
     });
     messages = connected;
+    metrics.watchFederation({ catalog, replication, messages });
     return {
       ...{ access, catalog, database, ledgers, registry, config, log, metrics, tracing, clock, publicUrl },
       ...{ ...federation, replicas, witness, mirroring, messages: connected },

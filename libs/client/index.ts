@@ -37,6 +37,7 @@ export {
 } from './evidence.ts';
 export { graphql, type Operation } from './graphql.ts';
 export { changeImmutableTagRule, type ImmutableTagRule, listImmutableTagRules } from './immutable-tags.ts';
+export { type EquivocationSummary, listEquivocations } from './equivocations.ts';
 export { type BoundedRequest, type BoundedResponse, type Fetch, send, sendOk } from './http.ts';
 export { inOrder } from './in-order.ts';
 export type { StreamedResponse } from './http-stream.ts';

@@ -48,6 +48,7 @@ const ledgerSchema = z.object({
   publishedSize: ledgerIndex,
   queued: z.int().nonnegative(),
   frozen: z.string().nullable(),
+  waitingSince: z.string().max(64).nullable(),
   checkpoint: z
     .string()
     .max(64 * 1024)
@@ -83,7 +84,7 @@ const RECORD: Operation<{ record: RecordStatus | null }> = {
 
 const LEDGER: Operation<{ ledger: LedgerHead | null }> = {
   document: `query Ledger($origin: String!) {
-    ledger(origin: $origin) { origin verifierKey size publishedSize queued frozen checkpoint }
+    ledger(origin: $origin) { origin verifierKey size publishedSize queued frozen waitingSince checkpoint }
   }`,
   data: z.object({ ledger: ledgerSchema.nullable() }),
   scope: READ_SCOPE,

@@ -17,6 +17,7 @@ const peerSchema = z.object({
   registry: z.string().max(300),
   addedAt: z.string().max(64),
   seenAt: z.string().max(64),
+  connected: z.boolean(),
   replica: z
     .object({
       held: ledgerIndex,
@@ -27,7 +28,7 @@ const peerSchema = z.object({
     .nullable(),
 });
 
-const FIELDS = `organisation url fingerprint state descriptorNumber registry addedAt seenAt
+const FIELDS = `organisation url fingerprint state descriptorNumber registry addedAt seenAt connected
   replica { held publishedSize checkedAt frozen }`;
 
 /** An organisation that a gateway federates with; `state` is MUTUAL, WAITING (it has not added us yet) or REMOVED. */

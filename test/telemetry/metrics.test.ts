@@ -54,6 +54,13 @@ test('the ledgers are shown, and who leads them', async () => {
   }
 });
 
+test('how far the catalog is behind each ledger is shown, and what was given up on', async () => {
+  await expect
+    .poll(() => valueOf('dockchains_catalog_lag_entries{origin="acme.example/ledger/public"}'))
+    .toBe(0);
+  expect(await valueOf('dockchains_dead_letters')).toBe(0);
+});
+
 test.each(['integration', 'publication'])('the latency of %s is measured from the queue on', async (what) => {
   const series = (part: string): string => `dockchains_ledger_${what}_seconds_${part}{ledger="public"}`;
   expect(await valueOf(series('count'))).toBeGreaterThan(0);
@@ -79,7 +86,7 @@ test('labels are names of the program alone', async () => {
   );
   const names = new Set([...shown].map((label) => label.slice(0, label.indexOf('='))));
   expect([...names].toSorted()).toEqual(
-    ['ledger', 'le', 'method', 'route', 'state', 'status', 'step'].toSorted(),
+    ['ledger', 'le', 'method', 'origin', 'route', 'state', 'status', 'step'].toSorted(),
   );
   for (const secret of ['quetzalcoatl', 'tlaloc', 'xochiquetzal', 'huitzilopochtli', 'publisher', 'sha256']) {
     expect(text).not.toContain(secret);

@@ -128,7 +128,10 @@ function judge(ledger: LedgerHead | undefined, trust: Trust | undefined): Judgem
     const { checkpoint, witnesses } = verifyCheckpoint(ledger.checkpoint, trust.policy);
     if (checkpoint.origin !== ledger.origin)
       return { state: `its head is of ${checkpoint.origin}`, exitCode: 1 };
-    return { state: `good: head of ${checkpoint.size}, ${witnesses.length} witnesses`, exitCode: 0 };
+    const good = `good: head of ${checkpoint.size}, ${witnesses.length} witnesses`;
+    if (ledger.waitingSince === null) return { state: good, exitCode: 0 };
+    const signed = `${ledger.size - ledger.publishedSize} entries wait for cosignatures`;
+    return { state: `${good}; ${signed} since ${ledger.waitingSince}`, exitCode: 0 };
   } catch (error) {
     const failure = findFailure(error);
     if (failure === undefined) throw error;
@@ -168,6 +171,7 @@ function toJson(status: Status) {
         publishedSize: head.publishedSize.toString(),
         queued: head.queued,
         frozen: head.frozen,
+        waitingSince: head.waitingSince,
       }),
     })),
   };

@@ -21,12 +21,12 @@ export type GraphqlServices = {
   readonly access: Access;
   readonly catalog: Catalog;
   readonly ledgers: Ledgers;
-  readonly messages: Pick<Messages, 'listDeadLetters' | 'replayDeadLetter' | 'dropDeadLetter'>;
+  readonly messages: Pick<Messages, 'listDeadLetters' | 'replayDeadLetter' | 'dropDeadLetter' | 'status'>;
   readonly mirroring: Pick<Mirroring, 'policies'>;
   readonly peers: Peers;
   readonly replicas: {
     readonly replication: Pick<Replication, 'status'>;
-    readonly evidence: Pick<Evidence, 'find'>;
+    readonly evidence: Pick<Evidence, 'find' | 'list'>;
   };
   readonly registry: Registry;
 };

@@ -9,6 +9,7 @@ import { artifactTypes } from './resolvers/artifact.ts';
 import { catalogTypes } from './resolvers/catalog.ts';
 import { COLLECTED_KINDS, collectionTypes } from './resolvers/collection.ts';
 import { deadLettersTypes } from './resolvers/dead-letters.ts';
+import { equivocationTypes } from './resolvers/equivocation.ts';
 import { immutableTagsTypes } from './resolvers/immutable-tags.ts';
 import { ledgerTypes } from './resolvers/ledger.ts';
 import { MIRROR_FETCHES, mirrorTypes } from './resolvers/mirror.ts';
@@ -38,6 +39,7 @@ const TOPICS: readonly Topic[] = [
   { name: 'visibility', types: visibilityTypes },
   { name: 'collection', types: collectionTypes },
   { name: 'peer', types: peerTypes },
+  { name: 'equivocation', types: equivocationTypes },
   { name: 'mirror', types: mirrorTypes },
   { name: 'dead-letters', types: deadLettersTypes },
   { name: 'catalog', types: catalogTypes },

@@ -28,6 +28,7 @@ export const QUERIES: Readonly<Record<string, FieldRow>> = {
   namespaceRules: { need: 'operator' },
   immutableTagRules: { need: 'operator' },
   mirrorPolicies: { need: 'operator' },
+  equivocations: { need: 'nothing' },
   deadLetters: { need: 'operator' },
   _service: { need: 'nothing' },
   _entities: {
@@ -95,7 +96,10 @@ export const FIELDS: Readonly<
   },
   Record: { given: ['id', 'origin', 'kind', 'index', 'state', 'entry', 'statement', 'proof'] },
   Ledger: {
-    given: ['origin', 'verifierKey', 'size', 'publishedSize', 'queued', 'frozen', 'checkpoint'],
+    given: [
+      ...['origin', 'verifierKey', 'size', 'publishedSize', 'queued', 'frozen', 'waitingSince'],
+      'checkpoint',
+    ],
     anew: ['entries'],
   },
   Peer: {
@@ -108,6 +112,7 @@ export const FIELDS: Readonly<
       'registry',
       'addedAt',
       'seenAt',
+      'connected',
       'replica',
     ],
   },
@@ -117,6 +122,7 @@ export const FIELDS: Readonly<
       ...['frozen', 'equivocation'],
     ],
   },
+  Equivocation: { given: ['origin', 'foundAt', 'byRevokedKey', 'proof'] },
   DeadLetter: { given: ['id', 'organisation', 'subject', 'reason', 'buriedAt', 'bytes', 'beginning'] },
   MirrorPolicy: { given: ['pattern', 'fetch', 'everySeconds', 'maxBytes'] },
   Catalog: { given: ['rebuilding', 'ledgers'] },

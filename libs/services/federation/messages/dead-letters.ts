@@ -43,6 +43,7 @@ const LIST = {
   name: 'federation-list-dead-letters',
   text: `SELECT ${SHOWN} FROM dead_letter WHERE id > $1 ORDER BY id LIMIT $2`,
 };
+const COUNT = { name: 'federation-count-dead-letters', text: 'SELECT count(*) AS count FROM dead_letter' };
 const FIND = {
   name: 'federation-find-dead-letter',
   text: `SELECT ${SHOWN}, headers, payload FROM dead_letter WHERE id = $1`,
@@ -74,6 +75,12 @@ export function listDeadLetters(
   { after, limit }: { after: bigint; limit: number },
 ): Promise<DeadLetter[]> {
   return database.query<DeadLetter>(LIST, [after, limit]);
+}
+
+/** How many there are. */
+export async function countDeadLetters(database: Database): Promise<number> {
+  const [row] = await database.query<{ count: bigint }>(COUNT);
+  return Number(row?.count ?? 0n);
 }
 
 /** The one of this id, if it is still there. */

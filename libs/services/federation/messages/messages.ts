@@ -13,6 +13,7 @@ import {
 import type { Peer } from '../peers/peers.ts';
 import {
   buryMessage,
+  countDeadLetters,
   type DeadLetter,
   dropDeadLetter,
   findDeadLetter,
@@ -45,6 +46,7 @@ export interface Messages {
   /** Whether our own server is connected, and whose are. */
   status(): { readonly own: boolean; readonly peers: readonly string[] };
   listDeadLetters(page: { after: bigint; limit: number }): Promise<readonly DeadLetter[]>;
+  countDeadLetters(): Promise<number>;
   /**
    * Takes a dead letter in again, and forgets it once what it says is durable; undefined if it is not there.
    * @throws FederationError MESSAGE_REFUSED if it is still not to be believed, MESSAGE_PENDING if what it says is not durable yet
@@ -109,6 +111,7 @@ export async function openMessages(deps: MessagesDeps): Promise<Messages> {
       peers: [...followed].filter(([, { kept }]) => kept.find() !== undefined).map(([name]) => name),
     }),
     listDeadLetters: (page) => listDeadLetters(database, page),
+    countDeadLetters: () => countDeadLetters(database),
     replayDeadLetter: (id) => replayDeadLetter(deps, id),
     async dropDeadLetter(id) {
       const letter = await findDeadLetter(database, id);

@@ -53,6 +53,8 @@ export const peerTypes = {
       state === 'removed' ? 'removed' : mutual ? 'mutual' : 'waiting',
     descriptorNumber: ({ descriptor }: Peer): number => descriptor.number,
     registry: ({ descriptor }: Peer): string => descriptor.endpoints.registry,
+    connected: ({ organisation }: Peer, _: unknown, { messages }: GraphqlContext): boolean =>
+      messages.status().peers.includes(organisation),
     replica: async (
       { organisation }: Peer,
       _: unknown,

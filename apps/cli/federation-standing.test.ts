@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+
+import { type FederationStanding, standingJson, standingTables } from './federation-standing.ts';
+
+const quiet: FederationStanding = {
+  peers: [],
+  catalog: { rebuilding: false, ledgers: [] },
+  equivocations: [],
+  deadLetters: undefined,
+};
+const at = '2026-01-01T00:00:00.000Z';
+
+test('where there is nothing to show there is no table', () => {
+  expect(standingTables([['acme.example', quiet]])).toEqual([]);
+  expect(standingTables([['acme.example', { ...quiet, deadLetters: 0 }]])).toEqual([]);
+});
+
+test('a log that signed two histories is shown, and whether that froze it', () => {
+  const origin = 'globex.example/ledger/public';
+  const equivocations = [
+    { origin, foundAt: at, byRevokedKey: false },
+    { origin: 'initech.example/ledger/private', foundAt: at, byRevokedKey: true },
+  ];
+  const [table = ''] = standingTables([['acme.example', { ...quiet, equivocations }]]);
+  expect(table).toMatch(/^acme\.example +globex\.example\/ledger\/public +2026-\S+ +frozen here$/m);
+  expect(table).toMatch(/^acme\.example +initech\.example\/ledger\/private +2026-\S+ +.*nothing is frozen$/m);
+  expect(standingJson({ ...quiet, equivocations })).toMatchObject({ equivocations, deadLetters: null });
+});
+
+test('messages that were given up on are counted for the operator, with the command that lists them', () => {
+  const [line] = standingTables([['acme.example', { ...quiet, deadLetters: 3 }]]);
+  expect(line).toContain('3 messages');
+  expect(line).toContain('dockchains messages list --registry acme.example');
+});
