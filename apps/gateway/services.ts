@@ -87,13 +87,7 @@ export async function openServices(
       {
         ...{ ...common, organisation, publicUrl, publicationOf },
         replayOf: (name) => openReplay(blobs, name),
-        onStepOf: observeCommits({
-          ...{ metrics, tracing },
-          onStep: (step, batch) => {
-            if (step === 'published') messages?.wake();
-            return onStep?.(step, batch);
-          },
-        }),
+        onStepOf: observeCommits({ metrics, tracing, onStep }),
       },
       keys,
     );
@@ -104,6 +98,8 @@ export async function openServices(
       leaseSeconds: config.collectionLeaseSeconds,
     });
     const own = [ledgers.public.source(organisation), openedSource(ledgers.private, organisation)];
+    // Cosignatures publish at once, whoever brings them, and the sequencer hears of it in its next round.
+    for (const source of own) source.subscribe(() => messages?.wake());
     const federation = await openFederation(
       { config, database, ledgers, log, clock, publicUrl },
       { receiptKey, sealing: keys.sealing, logs: keys.newest },

@@ -24,10 +24,25 @@ const LEASE: Statement = {
          ON CONFLICT (repository_id, digest) DO UPDATE SET until = greatest(l.until, excluded.until)`,
 };
 
+const LEASE_ALL: Statement = {
+  name: 'registry_extend_leases',
+  text: `INSERT INTO blob_lease AS l (repository_id, digest, until)
+         SELECT $1, digest, $3 FROM unnest($2::text[]) AS n (digest) ORDER BY digest
+         ON CONFLICT (repository_id, digest) DO UPDATE SET until = greatest(l.until, excluded.until)`,
+};
+
 /**
  * Keeps content from being collected, also content that is yet to be placed in the store; a removal of it that is under way
  * is waited for.
  */
 export async function leaseContent(target: Queryable, { repositoryId, digest, until }: Lease): Promise<void> {
   await target.query(LEASE, [repositoryId, digest, until]);
+}
+
+/** As {@link leaseContent}, for several digests of a repository, none of them twice. */
+export async function leaseContents(
+  target: Queryable,
+  { repositoryId, digests, until }: Omit<Lease, 'digest'> & { readonly digests: readonly Digest[] },
+): Promise<void> {
+  await target.query(LEASE_ALL, [repositoryId, digests, until]);
 }

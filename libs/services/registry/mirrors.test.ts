@@ -49,14 +49,11 @@ const fetchedOf = ({ descriptor, bytes }: BuiltManifest): FetchedManifest => ({
 
 const apply = async (list: readonly ManifestRecord[], ...images: BuiltManifest[]): Promise<void> => {
   const kept = new Map<Digest, FetchedManifest>();
-  for (const image of images) {
-    await fixture.registry.mirrors.keepManifest(MIRROR, fetchedOf(image));
-    kept.set(image.descriptor.digest, fetchedOf(image));
-  }
+  for (const image of images) kept.set(image.descriptor.digest, fetchedOf(image));
+  await fixture.registry.mirrors.keepManifests(MIRROR, [...kept.values()]);
   await fixture.database.transaction(async (transaction) => {
-    for (const one of list) {
-      await fixture.registry.mirrors.apply(transaction, one, { repository: MIRROR, kept });
-    }
+    const writer = fixture.registry.mirrors.begin(transaction);
+    for (const one of list) await writer.apply(one, { repository: MIRROR, kept });
   });
 };
 
@@ -106,10 +103,45 @@ test('deletions follow', async () => {
   expect((await pull(second.descriptor.digest)).digest).toBe(second.descriptor.digest);
 });
 
+test('a manifest that is deleted and published again within a page is there', async () => {
+  const image = buildImage();
+  const deleted = record({ kind: 'manifest-deleted', digest: image.descriptor.digest });
+  await apply([published(image), tagSet('1.0', image), deleted, published(image)], image);
+  expect((await pull(image.descriptor.digest)).digest).toBe(image.descriptor.digest);
+  await expect(pull('1.0')).rejects.toMatchObject({ code: 'MANIFEST_UNKNOWN' });
+});
+
+test('a repository that is withdrawn and published to again within a page shows what came behind', async () => {
+  const [first, second] = [buildImage(), buildImage()];
+  await fixture.registry.mirrors.keepManifests(MIRROR, [fetchedOf(first), fetchedOf(second)]);
+  const kept = new Map([first, second].map((image) => [image.descriptor.digest, fetchedOf(image)]));
+  await fixture.database.transaction(async (transaction) => {
+    const writer = fixture.registry.mirrors.begin(transaction);
+    await writer.apply(published(first), { repository: MIRROR, kept });
+    await writer.withdraw(MIRROR);
+    await writer.apply(published(second), { repository: MIRROR, kept });
+  });
+  expect((await pull(second.descriptor.digest)).digest).toBe(second.descriptor.digest);
+  await expect(pull(first.descriptor.digest)).rejects.toMatchObject({ code: 'MANIFEST_UNKNOWN' });
+});
+
+test('the blobs that a mirror has are not missing', async () => {
+  const image = buildImage();
+  await apply([published(image)], image);
+  await push(image);
+  const digests = image.blobs.map(({ descriptor }) => descriptor.digest);
+  const [first, ...rest] = digests;
+  expect(await fixture.registry.mirrors.listMissingBlobs(MIRROR, digests)).toEqual(digests);
+  expect(first !== undefined && (await fixture.registry.mirrors.linkPublic(MIRROR, first))).toBe(true);
+  expect(await fixture.registry.mirrors.listMissingBlobs(MIRROR, digests)).toEqual(rest);
+});
+
 test('a withdrawn repository is nobody’s to pull, and its content goes after a lease', async () => {
   const image = buildImage();
   await apply([published(image), tagSet('1.0', image)], image);
-  await fixture.database.transaction((transaction) => fixture.registry.mirrors.withdraw(transaction, MIRROR));
+  await fixture.database.transaction((transaction) =>
+    fixture.registry.mirrors.begin(transaction).withdraw(MIRROR),
+  );
   await expect(pull('1.0')).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
   fixture.now = new Date(fixture.now.getTime() + LEASE_MS);
   await fixture.registry.runCollection(new AbortController().signal);

@@ -6,7 +6,7 @@ import type { ManifestRecord } from '@dockchains/records';
 import { applyRecord, type PublishingRecord } from './apply-record.ts';
 import { commitBlob, leaseIn } from './commit-blob.ts';
 import type { RegistryDeps } from './deps.ts';
-import { leaseContent, leaseUntil } from './lease.ts';
+import { leaseContents, leaseUntil } from './lease.ts';
 import { type MirrorStore, openMirrorStore } from './mirror-store.ts';
 import { linkBlob, listSources } from './mount-blob.ts';
 import { ensureRepository } from './repositories.ts';
@@ -28,15 +28,12 @@ export interface FetchedManifest {
 export interface Mirrors extends Omit<MirrorStore, 'evict'> {
   /** Gives those of the digests whose manifests the repository does not have. */
   listMissing(repository: RepositoryName, digests: readonly Digest[]): Promise<readonly Digest[]>;
-  /** Places a manifest's bytes in the store, under a lease, for `apply` to make its row. */
-  keepManifest(repository: RepositoryName, manifest: FetchedManifest): Promise<void>;
-  /**
-   * Applies a record of the origin's public ledger, in the caller's transaction; records come in ledger order. Manifests that are neither there nor
-   * among the kept ones stay absent.
-   */
-  apply(transaction: Transaction, record: ManifestRecord, mirror: MirrorPlace): Promise<void>;
-  /** Takes a repository that its origin has withdrawn out of everybody's sight, and lets its content go. */
-  withdraw(transaction: Transaction, repository: RepositoryName): Promise<void>;
+  /** Gives those of the digests that the repository has no blobs of. */
+  listMissingBlobs(repository: RepositoryName, digests: readonly Digest[]): Promise<readonly Digest[]>;
+  /** Places manifests' bytes in the store, under leases, for records that are applied to make their rows; none of them twice. */
+  keepManifests(repository: RepositoryName, manifests: readonly FetchedManifest[]): Promise<void>;
+  /** Begins to apply records of an origin's public ledger in the caller's transaction; they come in ledger order. */
+  begin(transaction: Transaction): MirrorWriter;
   /** Gives the size in bytes of a blob that a manifest of the repository needs; undefined where none does. */
   findNeeded(repository: RepositoryName, digest: Digest): Promise<{ readonly size: number } | undefined>;
   /** Links a blob that a public repository here has; false if none does. */
@@ -47,17 +44,33 @@ export interface Mirrors extends Omit<MirrorStore, 'evict'> {
   commitBlob(repository: RepositoryName, uploadId: string, digest: Digest): Promise<void>;
 }
 
+/** Applies records within one transaction. */
+export interface MirrorWriter {
+  /** Applies a record. Manifests that are neither there nor among the kept ones stay absent. */
+  apply(record: ManifestRecord, mirror: MirrorPlace): Promise<void>;
+  /** Takes a repository that its origin has withdrawn out of everybody's sight, and lets its content go. */
+  withdraw(repository: RepositoryName): Promise<void>;
+}
+
 /** Under which name a record's repository is kept here, and which manifests were kept for it. */
 interface MirrorPlace {
   readonly repository: RepositoryName;
   readonly kept: ReadonlyMap<Digest, FetchedManifest>;
 }
 
+const PARALLEL_PUTS = 8;
+
 const LIST_MISSING: Statement = {
   name: 'registry_mirror_list_missing',
   text: `SELECT w.digest FROM unnest($2::text[]) AS w (digest)
          WHERE NOT EXISTS (SELECT FROM manifest m JOIN repository r ON r.id = m.repository_id
                            WHERE r.name = $1 AND m.digest = w.digest)`,
+};
+const LIST_MISSING_BLOBS: Statement = {
+  name: 'registry_mirror_list_missing_blobs',
+  text: `SELECT w.digest FROM unnest($2::text[]) AS w (digest)
+         WHERE NOT EXISTS (SELECT FROM repository_blob l JOIN repository r ON r.id = l.repository_id
+                           WHERE r.name = $1 AND l.digest = w.digest)`,
 };
 const FIND_NEEDING: Statement = {
   name: 'registry_mirror_find_needing',
@@ -108,28 +121,24 @@ export function openMirrors(deps: RegistryDeps): Mirrors {
       return rows.map(({ digest }) => digest);
     },
 
-    async keepManifest(repository, { digest, bytes }) {
+    async listMissingBlobs(repository, digests) {
+      const rows = await deps.database.query<{ digest: Digest }>(LIST_MISSING_BLOBS, [repository, digests]);
+      return rows.map(({ digest }) => digest);
+    },
+
+    async keepManifests(repository, manifests) {
+      if (manifests.length === 0) return;
       const repositoryId = await ensure(repository);
-      await leaseContent(deps.database, { repositoryId, digest, until: leaseUntil(deps) });
-      await deps.blobs.put(bytes, digest);
+      const digests = manifests.map(({ digest }) => digest);
+      await leaseContents(deps.database, { repositoryId, digests, until: leaseUntil(deps) });
+      const waiting = manifests.values();
+      const put = async (): Promise<void> => {
+        for (const { digest, bytes } of waiting) await deps.blobs.put(bytes, digest);
+      };
+      await Promise.all(Array.from({ length: PARALLEL_PUTS }, put));
     },
 
-    async apply(transaction, record, { repository, kept }) {
-      const repositoryId = await ensureRepository(transaction, repository, 'public');
-      await transaction.query(SHOW, [repositoryId]);
-      const newer = { tag: false, manifest: false };
-      const storePublished = (published: PublishingRecord): Promise<boolean> =>
-        storeKept(transaction, { repositoryId, repository, kept }, published);
-      await applyRecord({ transaction, repositoryId, newer, storeManifest: storePublished }, record);
-    },
-
-    async withdraw(transaction, repository) {
-      const repositoryId = await ensureRepository(transaction, repository, 'public');
-      await transaction.query(HIDE, [repositoryId]);
-      await transaction.query(DELETE_TAGS, [repositoryId]);
-      await transaction.query(RELEASE, [repositoryId, leaseUntil(deps)]);
-      await transaction.query(DELETE_MANIFESTS, [repositoryId]);
-    },
+    begin: (transaction) => openWriter(deps, transaction),
 
     async findNeeded(repository, digest) {
       const [row] = await deps.database.query<{ manifest: Digest; mediaType: string }>(FIND_NEEDING, [
@@ -150,9 +159,50 @@ export function openMirrors(deps: RegistryDeps): Mirrors {
   };
 }
 
+/** What it has found or made stays until the transaction's end, and is not asked for again. */
+function openWriter(deps: RegistryDeps, transaction: Transaction): MirrorWriter {
+  const shown = new Map<RepositoryName, number>();
+  const stored = new Set<string>();
+
+  const show = async (repository: RepositoryName): Promise<number> => {
+    const known = shown.get(repository);
+    if (known !== undefined) return known;
+    const repositoryId = await ensureRepository(transaction, repository, 'public');
+    await transaction.query(SHOW, [repositoryId]);
+    shown.set(repository, repositoryId);
+    return repositoryId;
+  };
+
+  return {
+    async apply(record, { repository, kept }) {
+      const repositoryId = await show(repository);
+      const key = `${repositoryId}@${record.digest}`;
+      const storeOnce = async (published: PublishingRecord): Promise<boolean> => {
+        if (stored.has(key)) return true;
+        const isThere = await storeKept(transaction, { repositoryId, kept }, published);
+        if (isThere) stored.add(key);
+        return isThere;
+      };
+      if (record.kind === 'manifest-deleted') stored.delete(key);
+      const newer = { tag: false, manifest: false };
+      await applyRecord({ transaction, repositoryId, newer, storeManifest: storeOnce }, record);
+    },
+
+    async withdraw(repository) {
+      const repositoryId = await ensureRepository(transaction, repository, 'public');
+      shown.delete(repository);
+      stored.clear();
+      await transaction.query(HIDE, [repositoryId]);
+      await transaction.query(DELETE_TAGS, [repositoryId]);
+      await transaction.query(RELEASE, [repositoryId, leaseUntil(deps)]);
+      await transaction.query(DELETE_MANIFESTS, [repositoryId]);
+    },
+  };
+}
+
 async function storeKept(
   transaction: Transaction,
-  { repositoryId, kept }: MirrorPlace & { readonly repositoryId: number },
+  { repositoryId, kept }: Pick<MirrorPlace, 'kept'> & { readonly repositoryId: number },
   { digest, recordId, time }: PublishingRecord,
 ): Promise<boolean> {
   const fetched = kept.get(digest);

@@ -65,10 +65,11 @@ export async function followPage(deps: FollowDeps, source: EntrySource, next: bi
   await database.transaction(async (transaction) => {
     const moved = await transaction.query(MOVE, [source.origin, next, end]);
     if (moved.length === 0) throw new Error(`Another gateway follows ${source.origin} meanwhile.`);
+    const writer = mirrors.begin(transaction);
     for (const { record, repository, name } of told) {
       if (isManifestRecord(record)) {
-        await mirrors.apply(transaction, record, { repository: name, kept: kept.get(repository) ?? NONE });
-      } else if (record.kind === 'repository-withdrawn') await mirrors.withdraw(transaction, name);
+        await writer.apply(record, { repository: name, kept: kept.get(repository) ?? NONE });
+      } else if (record.kind === 'repository-withdrawn') await writer.withdraw(name);
     }
   });
   return end;
@@ -117,31 +118,36 @@ async function fetchAll(
     const fetched = new Map<Digest, FetchedManifest>();
     await inParallel(missing, async (digest) => {
       const manifest = await fetchManifest(deps.holders, { organisation, repository, digest });
-      if (manifest === undefined) return;
-      await deps.mirrors.keepManifest(name, manifest);
-      fetched.set(digest, manifest);
-      await fetchConfig(deps, name, manifest);
+      if (manifest !== undefined) fetched.set(digest, manifest);
     });
+    await deps.mirrors.keepManifests(name, [...fetched.values()]);
+    await fetchConfigs(deps, name, [...fetched.values()]);
     kept.set(repository, fetched);
   }
   return kept;
 }
 
-/** An image's config comes with its manifest, so that what it is can be told while its origin is away; what fails is fetched when it is asked for. */
-async function fetchConfig(
-  { fetchBlob, log }: FollowDeps,
+/** Images' configs come with their manifests, so that what they are can be told while their origin is away; what fails is fetched when it is asked for. */
+async function fetchConfigs(
+  { mirrors, fetchBlob, log }: FollowDeps,
   repository: RepositoryName,
-  { bytes, mediaType }: FetchedManifest,
+  manifests: readonly FetchedManifest[],
 ): Promise<void> {
-  const { config } = parseManifest(bytes, mediaType);
-  if (config === undefined || config.size > MAX_CONFIG_BYTES) return;
-  try {
-    const fetch = await fetchBlob({ repository, digest: config.digest }, config.size);
-    await fetch?.done;
-  } catch (error) {
-    if (!(error instanceof FederationError)) throw error;
-    log.info({ reason: error.message }, 'the config of a mirrored image could not be fetched yet');
+  const sizes = new Map<Digest, number>();
+  for (const { bytes, mediaType } of manifests) {
+    const { config } = parseManifest(bytes, mediaType);
+    if (config !== undefined && config.size <= MAX_CONFIG_BYTES) sizes.set(config.digest, config.size);
   }
+  if (sizes.size === 0) return;
+  await inParallel(await mirrors.listMissingBlobs(repository, [...sizes.keys()]), async (digest) => {
+    try {
+      const fetch = await fetchBlob({ repository, digest }, sizes.get(digest) ?? 0);
+      await fetch?.done;
+    } catch (error) {
+      if (!(error instanceof FederationError)) throw error;
+      log.info({ reason: error.message }, 'the config of a mirrored image could not be fetched yet');
+    }
+  });
 }
 
 /** Does the work for each item, some at a time; the first failure ends it. */
