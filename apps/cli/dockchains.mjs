@@ -10,9 +10,12 @@ const NEEDED = 24;
 // An audit of any length lives in some 20 MiB at a time; without a bound V8 lets its garbage grow with the log.
 const flags = process.argv[2] === 'audit' ? ['--max-old-space-size=64', '--max-semi-space-size=2'] : [];
 
+// Recovery works on a gateway's stores, in its environment: it is the gateway's own command.
+const entry = process.argv[2] === 'recover' ? '../gateway/main.mjs' : './main.ts';
+
 const isNewEnough = Number(process.versions.node.split('.')[0]) >= NEEDED;
 if (isNewEnough && (flags.length === 0 || process.env.DOCKCHAINS_CLI_REEXECUTED !== undefined)) {
-  await import('./main.ts');
+  await import(entry);
 } else {
   const pinned = fileURLToPath(
     new URL(`../../node_modules/node-${process.platform}-${process.arch}/bin/node`, import.meta.url),

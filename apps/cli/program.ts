@@ -44,7 +44,10 @@ Exit codes: 0 good, 1 verification failed (or nothing there to verify), 2 usage,
 A first round, after "npm run up" and a docker push:
   dockchains inspect acme.example/public/app:1.0
   dockchains prove acme.example/public/app:1.0 -o app.tlog-proof
-  dockchains verify acme.example/public/app:1.0 --bundle app.tlog-proof    (needs no network)`;
+  dockchains verify acme.example/public/app:1.0 --bundle app.tlog-proof    (needs no network)
+
+On a gateway's machine, in its environment, while it is stopped:
+  dockchains recover --json                                                (after a loss: docs/operators.md)`;
 
 /** Runs one command line, without the program's own name, and gives its exit code. */
 export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {

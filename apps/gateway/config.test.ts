@@ -33,6 +33,7 @@ test('reads what is set and fills in what is not', async () => {
       publicUrl: undefined,
       databaseUrl: GOOD.DOCKCHAINS_DATABASE_URL,
       blobs: '/srv/blobs',
+      tiles: '/srv/blobs',
       keysDirectory: '/srv/keys',
       natsUrl: undefined,
       insecure: false,

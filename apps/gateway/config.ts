@@ -37,8 +37,10 @@ export interface Config {
   readonly databaseUrl: string;
   /** The organisation's own NATS server, if it has one. */
   readonly natsUrl: string | undefined;
-  /** Folder of blobs and tiles. */
+  /** Folder of blobs. */
   readonly blobs: string;
+  /** Folder of the ledgers' tiles and staged batches. */
+  readonly tiles: string;
   readonly keysDirectory: string;
   /** Whether what is not on this machine may be reached without TLS. */
   readonly insecure: boolean;
@@ -123,6 +125,7 @@ const schema = z.object({
     )
     .optional(),
   BLOBS: z.string().min(1, 'must be the path of a folder'),
+  TILES: z.string().min(1, 'must be the path of a folder').optional(),
   KEYS_DIR: z.string().min(1, 'must be the path of a folder'),
   TRUSTED_PROXIES: z
     .string()
@@ -202,7 +205,7 @@ export async function readConfig(environment: Readonly<Record<string, string | u
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
   ORGANISATION: 'names the organisation, such as acme.example',
   DATABASE_URL: 'says where PostgreSQL is, such as postgresql://user:password@127.0.0.1/dockchains',
-  BLOBS: 'is the folder that blobs and tiles are kept in',
+  BLOBS: 'is the folder that blobs are kept in',
   KEYS_DIR: 'is the folder that the private keys are kept in',
 };
 
@@ -256,6 +259,7 @@ function toConfig(values: Values): Omit<Config, 'tracing'> {
     databaseUrl: values.DATABASE_URL,
     natsUrl: values.NATS_URL,
     blobs: values.BLOBS,
+    tiles: values.TILES ?? values.BLOBS,
     keysDirectory: values.KEYS_DIR,
     insecure: values.INSECURE === '1',
     trustedProxies: values.TRUSTED_PROXIES,

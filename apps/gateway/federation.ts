@@ -4,6 +4,7 @@ import { sealingPublicKey } from '@dockchains/escrow';
 import {
   createOwnDescriptor,
   createPeers,
+  keepPeersBesideKeys,
   type OwnDescriptor,
   type OwnDescriptorDeps,
   type Peers,
@@ -24,7 +25,11 @@ type OpenedKeys = {
 };
 
 /** What the organisation is among others. */
-export type Federation = { readonly descriptor: OwnDescriptor; readonly peers: Peers };
+export type Federation = {
+  readonly descriptor: OwnDescriptor;
+  readonly peers: Peers;
+  readonly close: () => Promise<void>;
+};
 
 /**
  * Opens the organisation's descriptor and its peers. Where keys or addresses are others than those of the last descriptor, a
@@ -48,7 +53,14 @@ export async function openFederation(deps: FederationDeps, opened: OpenedKeys): 
   const peers = createPeers({
     ...{ database, organisation, clock, log, insecure, fetch: globalThis.fetch, own: descriptor },
   });
-  return { descriptor, peers };
+  const stopKeeping = keepPeersBesideKeys({ database, keysDirectory, peers, log });
+  return {
+    ...{ descriptor, peers },
+    async close() {
+      await stopKeeping();
+      await peers.close();
+    },
+  };
 }
 
 async function describeNow(

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 
 import { findFormerLogKey, hasInception, openKey, openSealingKey } from '@dockchains/keys';
 import {
+  closingRecord,
+  findLedgerLine,
   gatherLedgers,
+  type Ledger,
   type LedgerDeps,
   type LedgerName,
   type Ledgers,
@@ -58,8 +61,8 @@ export async function openLedgerKeys({
   publicUrl,
 }: Pick<CommonDeps, 'organisation' | 'keysDirectory' | 'publicUrl'>): Promise<LedgerKeys> {
   const open = async (name: LedgerName): Promise<LogSigners> => {
-    const origin = parseOrigin(`${organisation}/ledger/${name}`);
-    const mayCreate = !(await hasInception(keysDirectory, origin));
+    const { current: origin } = await findLedgerLine(keysDirectory, organisation, name);
+    const mayCreate = !(await hasInception(keysDirectory, parseOrigin(`${organisation}/ledger/${name}`)));
     const privateKey = await openKey(keysDirectory, `log-${name}`, { mayCreate });
     const signer = createNoteSigner({ name: origin, privateKey });
     const newest = encodeVerifierKey(signer.verifierKey);
@@ -100,17 +103,46 @@ export async function openLedgers(
   const open = (name: LedgerName, sealing?: LedgerDeps['sealing']) =>
     openLedger({
       ...{ ...deps, replay: replayOf(name), onStep: onStepOf(name), ...(sealing && { sealing }) },
-      ...{ origin: parseOrigin(`${organisation}/ledger/${name}`), signer: keys[name] },
+      ...{ origin: parseOrigin(keys[name].verifierKey.name), signer: keys[name] },
       publication: publicationOf(name),
     });
   const opened = await open('public');
   try {
     const publicHead = async () => ({ ...(await opened.publishedHead()), origin: opened.origin });
     const sealed = await open('private', { key: keys.sealing, publicHead });
+    await recordClosings(opened, { organisation, ...deps });
     return gatherLedgers({ public: opened, private: sealed });
   } catch (error) {
     await opened.close();
     throw error;
+  }
+}
+
+/** What was lost when a ledger was closed stands in the public one before anything else that this start records. */
+async function recordClosings(
+  ledger: Ledger,
+  {
+    organisation,
+    keysDirectory,
+    database,
+    log,
+  }: Pick<CommonDeps, 'organisation' | 'keysDirectory' | 'database' | 'log'>,
+): Promise<void> {
+  for (const name of NAMES) {
+    const { closed } = await findLedgerLine(keysDirectory, organisation, name);
+    for (const closing of closed) {
+      const record = closingRecord(closing, organisation);
+      try {
+        if ((await ledger.findEntry(record.recordId)) !== undefined) continue;
+        const prepared = await ledger.prepare(undefined, [record]);
+        await database.transaction((transaction) => ledger.append(transaction, prepared));
+        ledger.wake();
+        log.warn({ ...closing }, 'ledger closed: entries of it are lost, its successor goes on');
+      } catch (error) {
+        // Another gateway that starts at the same time records the same; a frozen ledger takes it with the next start.
+        log.warn({ err: error, origin: closing.origin }, 'closing of a ledger not recorded by this start');
+      }
+    }
   }
 }
 

@@ -1,23 +1,34 @@
 import { ROTATED_ROLES, rotateKey } from '@dockchains/keys';
 
 import { type Config, readConfig } from './config.ts';
+import { RECOVER_USAGE } from './recovery/options.ts';
+import { recover } from './recovery/recover.ts';
 import { seed } from './seed.ts';
 import { serve } from './serve.ts';
 
-const COMMANDS: Readonly<Record<string, (config: Config, argument: string | undefined) => Promise<void>>> = {
-  serve: (config) => serve(config),
-  seed,
-  'rotate-key': async ({ keysDirectory }, role) => {
-    const found = ROTATED_ROLES.find((one) => one === role);
-    if (found === undefined) throw usage();
-    await rotateKey(keysDirectory, found);
-  },
+type Command = (config: Config, args: readonly string[]) => Promise<void>;
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  serve: (config, args) => alone(args, () => serve(config)),
+  seed: (config, args) => alone(args, () => seed(config)),
+  'rotate-key': ({ keysDirectory }, [role, ...rest]) =>
+    alone(rest, async () => {
+      const found = ROTATED_ROLES.find((one) => one === role);
+      if (found === undefined) throw usage();
+      await rotateKey(keysDirectory, found);
+    }),
+  recover,
+};
+
+const alone = (args: readonly string[], work: () => Promise<void>): Promise<void> => {
+  if (args.length > 0) throw usage();
+  return work();
 };
 
 const usage = (): Error =>
   Object.assign(
     new Error(
-      `Use: node apps/gateway/main.mjs [serve | seed < seed.json | rotate-key ${ROTATED_ROLES.join('|')}]`,
+      `Use: node apps/gateway/main.mjs [serve | seed < seed.json | rotate-key ${ROTATED_ROLES.join('|')} | ${RECOVER_USAGE}]`,
     ),
     { code: 'USAGE' },
   );
@@ -45,10 +56,8 @@ export async function run(args: readonly string[]): Promise<void> {
   }
 }
 
-async function runCommand([name = 'serve', argument, ...rest]: readonly string[]): Promise<void> {
+async function runCommand([name = 'serve', ...args]: readonly string[]): Promise<void> {
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (command === undefined || rest.length > 0 || (argument !== undefined && name !== 'rotate-key')) {
-    throw usage();
-  }
-  await command(await readConfig(process.env), argument);
+  if (command === undefined) throw usage();
+  await command(await readConfig(process.env), args);
 }

@@ -4,7 +4,7 @@ import { createAccess } from '@dockchains/access';
 import { openFileBlobStore, openFileTileStore } from '@dockchains/blobs';
 import { openCatalog, openedSource } from '@dockchains/catalog';
 import { migrate, openDatabase } from '@dockchains/database';
-import { type Gossip, type Messages, openMirroring } from '@dockchains/federation';
+import { type Gossip, type Messages, openMirroring, restorePeers } from '@dockchains/federation';
 import { openKey } from '@dockchains/keys';
 import type { LedgerDeps, LedgerName, Publication } from '@dockchains/ledger';
 import { createRegistry, openReplay } from '@dockchains/registry';
@@ -58,13 +58,15 @@ export async function openServices(
   const metrics = openMetrics(opened);
   const counted = countUploads(await openFileBlobStore(config.blobs), metrics);
   const blobs = tracing === undefined ? counted : traceBlobs(counted, tracing);
-  const tiles = await openFileTileStore(config.blobs);
+  const tiles = await openFileTileStore(config.tiles);
   const database = tracing === undefined ? opened : traceDatabase(opened, tracing);
   // Ledgers begin to sign before there is anything to send with.
   let messages: Messages | undefined;
   // And to witness before there is what heads are compared with.
   let gossip: Gossip | undefined;
   try {
+    const restored = await restorePeers({ database, keysDirectory, clock });
+    if (restored.length > 0) log.warn({ peers: restored }, 'peers restored: the database had lost them');
     const access = createAccess({
       ...{ database, tokenKey, organisation, clock, publicUrl, limits: config.rateLimits },
     });
@@ -128,14 +130,14 @@ export async function openServices(
     metrics.watchFederation({ catalog, replication, messages });
     return {
       ...{ access, catalog, database, ledgers, registry, config, log, metrics, tracing, clock, publicUrl },
-      ...{ ...federation, replicas, witness, mirroring, messages: connected },
+      ...{ descriptor: federation.descriptor, peers, replicas, witness, mirroring, messages: connected },
       async close() {
         await catalog.close();
         await connected.close();
         await mirroring.close();
         await replicas.close();
         await closeWitnessing();
-        await federation.peers.close();
+        await federation.close();
         await ledgers.close();
         await database.close();
       },

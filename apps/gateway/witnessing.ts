@@ -59,7 +59,6 @@ const TRUST_MS = 1_000;
  */
 export async function openWitnessing(deps: WitnessingDeps, keys: LedgerKeys): Promise<Witnessing> {
   const { config, database, publicUrl } = deps;
-  const { organisation } = config;
   const others = await readPolicy(config.witnessPolicy);
   const otherLogs = await readPolicy(config.witnessLogs);
   const bound: { peers?: Peers } = {};
@@ -72,7 +71,7 @@ export async function openWitnessing(deps: WitnessingDeps, keys: LedgerKeys): Pr
   });
   return {
     publicationOf: (name) =>
-      publications.of({ origin: `${organisation}/ledger/${name}`, isPublic: name === 'public' }),
+      publications.of({ origin: keys[name].verifierKey.name, isPublic: name === 'public' }),
     async start(services) {
       bound.peers = services.peers;
       const gatherers = services.ledgers.all.map((ledger) =>

@@ -112,7 +112,7 @@ function findBadRecord(
 
 function reasonAgainst(entry: Uint8Array, origin: Origin): string | undefined {
   try {
-    const isPublic = origin.endsWith('/ledger/public');
+    const isPublic = /\/ledger\/public(?:\/[0-9]{1,3})?$/.test(origin);
     if (isSealedEntry(entry)) {
       parseSealedEntry(entry);
       return isPublic ? 'it is sealed, and the ledger is public.' : undefined;

@@ -6,6 +6,7 @@ import {
   readKnownDescriptor,
   verifyDescriptor,
 } from '@dockchains/identity';
+import { parseVerifierKey } from '@dockchains/tlog';
 
 import { ClientError } from './errors.ts';
 import { type Fetch, sendOk } from './http.ts';
@@ -34,7 +35,7 @@ export async function getOrganisation(fetch: Fetch, url: string): Promise<Organi
   const { descriptor, fingerprint } = await verifyByItself(envelope, address);
   const { organisation, keys, endpoints } = descriptor;
   const logs = (['public', 'private'] as const).map((name) => ({
-    origin: `${organisation}/ledger/${name}`,
+    origin: parseVerifierKey(keys.logs[name]).name,
     url: `${endpoints.log}/${name}`,
     verifierKey: keys.logs[name],
   }));

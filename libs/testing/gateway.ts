@@ -61,6 +61,10 @@ export interface TestGateway {
   kill9(): Promise<void>;
   /** Starts it again on its port, once it has ended. */
   restart(): Promise<void>;
+  /** Starts another command of its program in its environment, such as `recover`; the caller waits for its end. */
+  spawn(...command: readonly string[]): ChildProcess;
+  /** Makes the accounts and namespaces anew, in a database that has lost them. */
+  seed(): Promise<void>;
   /** Stops it and removes what it left, but not what the test gave. */
   close(): Promise<void>;
 }
@@ -101,8 +105,9 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     ...options.env,
   });
 
+  const program = options.main ?? MAIN;
   if (!isSeeded) await seed(environment('127.0.0.1:0'), options.seed);
-  let child = launch(options.main ?? MAIN, environment('127.0.0.1:0'), output);
+  let child = launch(program, environment('127.0.0.1:0'), output);
   const host = await addressOf(child, output);
   const url = `http://${host}`;
 
@@ -126,9 +131,15 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     stop: () => end('SIGTERM'),
     kill9: () => end('SIGKILL'),
     async restart() {
-      child = launch(options.main ?? MAIN, environment(host), output);
+      child = launch(program, environment(host), output);
       await addressOf(child, output);
     },
+    spawn: (...command) =>
+      spawn(process.execPath, [program, ...command], {
+        env: environment(host),
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
+    seed: () => seed(environment(host), options.seed),
     async close() {
       await end('SIGTERM');
       await database?.drop();

@@ -8,7 +8,8 @@ const MAX_PATH_CHARACTERS = 128;
 
 /**
  * `/mirror/<hex SHA-256 of the origin>/…`: peers' public logs as they are held here, by the paths of the logs themselves
- * (C2SP tlog-mirror, tlog-tiles). `signed` is the newest note whose entries are all held, published or not.
+ * (C2SP tlog-mirror, tlog-tiles). `signed` is the newest note whose entries are all held, published or not; `pending` is the newest that
+ * was taken up, whose entries may not be held yet.
  */
 export function registerMirror(server: FastifyInstance, { replicas }: Pick<GatewayDeps, 'replicas'>): void {
   server.get<{ Params: { hash: string; '*': string } }>('/mirror/:hash/*', async (request, reply) => {

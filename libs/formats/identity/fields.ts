@@ -75,8 +75,8 @@ type NamedKeys = {
 /** Each key is the organisation's own by its name, of its role's type, and none serves two roles. */
 export function checkKeys({ organisation, keys }: NamedKeys, context: z.RefinementCtx): void {
   const named = [
-    { path: 'public', text: keys.logs.public, name: `${organisation}/ledger/public`, type: ED25519_TYPE },
-    { path: 'private', text: keys.logs.private, name: `${organisation}/ledger/private`, type: ED25519_TYPE },
+    logKey('public', keys.logs.public, organisation),
+    logKey('private', keys.logs.private, organisation),
     { path: 'witness', text: keys.witness, name: `${organisation}/witness`, type: COSIGNATURE_TYPE },
     { path: 'mirror', text: keys.mirror, name: `${organisation}/mirror`, type: COSIGNATURE_TYPE },
   ];
@@ -90,6 +90,13 @@ export function checkKeys({ organisation, keys }: NamedKeys, context: z.Refineme
   if (new Set(raw.map((bytes) => bytes.toString('hex'))).size < raw.length) {
     context.addIssue('one key serves two roles');
   }
+}
+
+/** A ledger that had to be closed is followed by `<origin>/2`, and so on. */
+function logKey(path: 'public' | 'private', text: string, organisation: string) {
+  const name = `${organisation}/ledger/${path}`;
+  const [successor = ''] = /^\/(?:[2-9]|[1-9][0-9]{1,2})(?=\+)/.exec(text.slice(name.length)) ?? [];
+  return { path, text, name: `${name}${successor}`, type: ED25519_TYPE };
 }
 
 function isVerifierKey(text: string): boolean {

@@ -17,6 +17,9 @@ export function describeRecord(record: LedgerRecord, index: bigint): string {
   if (record.kind === 'key-revoked') {
     return `${record.organisation} recorded at index ${index} that it ${record.state} its ${record.role} key ${record.key}, by its descriptor ${record.number}; what the key signs later is not excluded`;
   }
+  if (record.kind === 'ledger-closed') {
+    return `${record.organisation} recorded at index ${index} that it closed ${record.origin}, of whose ${record.size} known entries it has ${record.kept}, and goes on in ${record.successor}; that it had more is not excluded`;
+  }
   const who = record.principal === undefined ? 'an unnamed principal' : `principal ${record.principal}`;
   const where = `${record.organisation} recorded at index ${index} that ${who}`;
   switch (record.kind) {

@@ -101,6 +101,16 @@ const namedPredicates = {
     /** `replaced`: what the key signed before stands. `revoked`: nothing that it signs or signed is believed by itself. */
     state: z.enum(['replaced', 'revoked']),
   }),
+  /** A ledger of the organisation ended, because entries of it were lost: nothing is signed for its origin any more. */
+  'ledger-closed': z.strictObject({
+    ...event,
+    origin: z.string().min(1).max(255),
+    /** The ledger that follows it. */
+    successor: z.string().min(1).max(255),
+    /** How many entries it is known to have had, and how many of them the organisation still has. */
+    size: decimal,
+    kept: decimal,
+  }),
 };
 
 /** The predicates by kind (design: "digests and short facts, no bodies"). */

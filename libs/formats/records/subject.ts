@@ -40,6 +40,8 @@ function namedSubject(record: NamedRecord): string {
     case 'key-added':
     case 'key-revoked':
       return `key/${record.role}`;
+    case 'ledger-closed':
+      return record.origin.slice(record.organisation.length + 1);
   }
 }
 
@@ -68,6 +70,7 @@ export function readSubject(kind: RecordKind, { name, digest }: Subject): Readon
     case 'collection-run':
     case 'key-added':
     case 'key-revoked':
+    case 'ledger-closed':
       return { organisation };
   }
 }

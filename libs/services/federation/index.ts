@@ -26,6 +26,8 @@ export {
   type Replication,
   type ReplicationDeps,
 } from './replication/replication.ts';
+export { parsePeerUrl } from './peers/fetch-peer.ts';
+export { keepPeersBesideKeys, pinPeer, restorePeers } from './peers/kept-peers.ts';
 export { createPeers, type PeersDeps } from './peers/create-peers.ts';
 export {
   createOwnDescriptor,
@@ -47,3 +49,8 @@ export { type GatherDeps, type Gatherer, startGathering, type WitnessStanding } 
 export { findWitnessedLog } from './witness/known-logs.ts';
 export { createPublications, type Publications, type PublicationsDeps } from './witness/publications.ts';
 export { createWitness, type Witness, type WitnessAnswer, type WitnessDeps } from './witness/witness.ts';
+export { findOwnHeads, type KnownHead, type OwnHeads, type PeerProblem } from './recovery/own-heads.ts';
+export { type EntriesRecovered, recoverEntries } from './recovery/recover-entries.ts';
+export { type BlobsRecovered, recoverBlobs } from './recovery/recover-blobs.ts';
+export { type ManifestsRecovered, recoverManifests } from './recovery/recover-manifests.ts';
+export { openHolders } from './mirroring/holders.ts';

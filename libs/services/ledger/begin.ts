@@ -52,6 +52,12 @@ export async function beginLedger(deps: LedgerDeps, name: string): Promise<numbe
   return id;
 }
 
+/** How many entries of a ledger the database holds; undefined if it does not know it. */
+export async function findLedgerSize(database: Database, origin: string): Promise<bigint | undefined> {
+  const [row] = await database.query<{ id: number; size: bigint }>(FIND_LEDGER, [origin]);
+  return row?.size;
+}
+
 /** Another gateway that began at the same time may have signed entries already: its note stays. */
 const keepEmpty = async (tiles: TileStore, name: string, note: string): Promise<void> => {
   try {

@@ -1,9 +1,16 @@
-import { openCheckpoint } from '@dockchains/tlog';
+import { openCheckpoint, parseNote } from '@dockchains/tlog';
 
 import { keyOf, type LedgerContext } from './context.ts';
 import { findPublishedHead, type KeptHead } from './heads.ts';
 
-const publishedKey = (name: string): string => keyOf(name, 'published');
+const NOTE_COSIGNERS = {
+  name: 'ledger-note-cosigners',
+  text: `INSERT INTO cosigner (ledger_id, name, first_at, last_at, last_size)
+         SELECT $1, name, $3, $3, $4 FROM unnest($2::text[]) AS n (name) ON CONFLICT DO NOTHING`,
+};
+
+/** The last cosigned note, beside the signed one. */
+export const publishedKey = (name: string): string => keyOf(name, 'published');
 
 /**
  * Keeps a cosigned note beside the signed one: after a database was put back, everybody sees it again without its having to be cosigned
@@ -26,4 +33,13 @@ export async function findKeptPublished({
   if (bytes === undefined) return undefined;
   const { checkpoint } = openCheckpoint(bytes, signer.verifierKey);
   return { size: checkpoint.size, root: Buffer.from(checkpoint.root), note: bytes.toString('utf8') };
+}
+
+/** Whoever cosigned a published note goes on to count, though the database forgot it: else the next head would wait for nobody. */
+export async function noteCosigners(
+  { database, ledgerId, origin, clock }: LedgerContext,
+  { size, note }: KeptHead,
+): Promise<void> {
+  const names = parseNote(note).signatures.flatMap(({ name }) => (name === origin ? [] : [name]));
+  await database.query(NOTE_COSIGNERS, [ledgerId, [...new Set(names)], clock(), size]);
 }

@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache';
 
 import { enqueue, prepareEntries, type PreparedEntry, queueParameters } from './append.ts';
 import { beginLedger } from './begin.ts';
+import { namesOf } from './closed-ledgers.ts';
 import type { LedgerContext, LedgerDeps } from './context.ts';
 import { type Cosigning, openCosigning } from './cosigning.ts';
 import { type EntrySource, openListeners } from './entry-source.ts';
@@ -122,7 +123,7 @@ export interface Ledger extends Cosigning {
  * @throws LedgerError FROZEN if the keys, the database and the tile store do not belong together
  */
 export async function openLedger(given: LedgerDeps): Promise<Ledger> {
-  const name = given.origin.slice(given.origin.lastIndexOf('/') + 1);
+  const { files, ledger: name } = namesOf(given.origin);
   const publications = openListeners();
   const deps: LedgerDeps = {
     ...given,
@@ -131,7 +132,7 @@ export async function openLedger(given: LedgerDeps): Promise<Ledger> {
       await given.onStep?.(step, batch);
     },
   };
-  const context = openContext(deps, name, await beginLedger(deps, name));
+  const context = openContext(deps, files, await beginLedger(deps, files));
   const cache: TileCache = new LRUCache({
     maxSize: TILE_CACHE_BYTES,
     sizeCalculation: (bytes) => Math.max(1, bytes.length),

@@ -12,7 +12,7 @@ import { keyOf, signedKey, type Batch, type LedgerContext } from './context.ts';
 import { insertEntries, lockHead, readHead, type Head, type NewEntry } from './entries.ts';
 import { LedgerError } from './errors.ts';
 import { findPublishedHead, findSignedHead, publishHead, type KeptHead } from './heads.ts';
-import { findKeptPublished } from './kept-published.ts';
+import { findKeptPublished, noteCosigners } from './kept-published.ts';
 import { publishSigned } from './publish.ts';
 import { ensurePartitions, noteBatch } from './sequence.ts';
 import { bodiesKey, parseBodies } from './sealed/bodies.ts';
@@ -239,6 +239,7 @@ const adoptSigned = async (context: LedgerContext, { signed }: Evidence): Promis
   const published = await findKeptPublished(context);
   if (published !== undefined && published.size <= signed.size) {
     await requireRoot(context, published);
+    await noteCosigners(context, published);
     await publishHead(context, published);
   }
   await publishSigned(context, signed);

@@ -41,6 +41,9 @@ const READ_BACKLOG = {
   text: `SELECT ${QUEUED_AT_MOST} AS queued`,
 };
 
+/** The lock of whoever sequences a ledger, or mends its files. */
+export const sequencerLock = (origin: string): bigint => lockKeyOf('sequencer', origin);
+
 /** What the rest of the gateway needs to know of the sequencer. */
 export interface SequencerState {
   /** Why writes are refused now, if they are. */
@@ -102,7 +105,7 @@ export class Sequencer {
     while (!signal.aborted) {
       let lock: Lock | undefined;
       try {
-        lock = await this.#context.database.tryLock(lockKeyOf('sequencer', this.#context.origin));
+        lock = await this.#context.database.tryLock(sequencerLock(this.#context.origin));
         if (lock === undefined) await this.#follow(checked);
         else await this.#lead(lock.lost, checked);
       } catch (error) {

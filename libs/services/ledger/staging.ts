@@ -29,7 +29,7 @@ const READ_SEALED_ENTRIES = {
 };
 
 /** `log/<ledger>/staging/<size>-<root in hex>`: a function of the committed indices alone. */
-function stagedKey(name: string, { end, root }: Batch): string {
+export function stagedKey(name: string, { end, root }: Pick<Batch, 'end' | 'root'>): string {
   return keyOf(name, `staging/${end}-${Buffer.from(root).toString('hex')}`);
 }
 
@@ -90,7 +90,7 @@ export async function listStaged(tiles: TileStore, name: string): Promise<{ end:
  * A header of five lines, then each entry behind its u16 big-endian length as in C2SP tlog-tiles bundles; where bodies are
  * kept, all of them follow the entries (see `encodeBodies`).
  */
-function encodeStagedBatch({ origin, start, end, root, entries, bodies }: StagedBatch): Uint8Array {
+export function encodeStagedBatch({ origin, start, end, root, entries, bodies }: StagedBatch): Uint8Array {
   const header = `${bodies === undefined ? MAGIC : SEALED_MAGIC}\n${origin}\n${start} ${end}\n${Buffer.from(root).toString('base64')}\n\n`;
   const parts: Buffer[] = [Buffer.from(header)];
   for (const entry of entries) {

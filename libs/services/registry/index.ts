@@ -7,6 +7,7 @@ export type { BlobRequest, StoredBlob } from './get-blob.ts';
 export type { ManifestRequest, StoredManifest } from './get-manifest.ts';
 export type { FetchedManifest, Mirrors } from './mirrors.ts';
 export { FIRST_KEY, type MirrorKey, type MissingBlob } from './mirror-store.ts';
+export { linkNeededBlob, listNeededBlobs, type NeededBlob } from './own-content.ts';
 export type { TagEvent } from './list-tag-history.ts';
 export type { TagSummary } from './list-tags.ts';
 export type { Page } from './page.ts';

@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { createDurably, KeyError, readSecretFile } from './key-files.ts';
+import { createDurably, KeyError, readSecretFile, replaceDurably } from './key-files.ts';
 
 const CERTIFICATE = 'openpgp.asc';
 const DESCRIPTOR = 'descriptor.json';
@@ -38,14 +37,6 @@ export function findKeptDescriptor(directory: string): Promise<string | undefine
 }
 
 /** Keeps the newest descriptor beside the keys, durably: a database put back to an earlier state must not number anew. */
-export async function keepDescriptor(directory: string, envelope: string): Promise<void> {
-  const temporary = join(directory, `.${DESCRIPTOR}.${randomUUID()}`);
-  const file = await open(temporary, 'wx', 0o600);
-  try {
-    await file.writeFile(envelope);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, join(directory, DESCRIPTOR));
+export function keepDescriptor(directory: string, envelope: string): Promise<void> {
+  return replaceDurably(directory, DESCRIPTOR, envelope);
 }

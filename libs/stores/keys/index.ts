@@ -1,6 +1,14 @@
 export { findKeptDescriptor, keepDescriptor, openCertificateFile } from './certificate-key.ts';
-export { hasInception, KeyError, openKey, writeInception } from './key-files.ts';
+export {
+  findClosingFile,
+  hasInception,
+  KeyError,
+  openKey,
+  writeClosingFile,
+  writeInception,
+} from './key-files.ts';
 export type { KeyErrorCode, KeyRole } from './key-files.ts';
+export { findKeptPeers, keepPeers } from './kept-peers.ts';
 export { type NatsAuthoritySeeds, type NatsKey, openNatsAuthority, openNatsKey } from './nats-key.ts';
 export { findFormerLogKey, ROTATED_ROLES, rotateKey } from './rotate-key.ts';
 export { openSealingKey } from './sealing-key.ts';

@@ -1,5 +1,5 @@
 import { createPrivateKey, generateKeyPairSync, randomUUID, type KeyObject } from 'node:crypto';
-import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Origin } from '@dockchains/tlog';
@@ -68,6 +68,17 @@ export async function writeInception(directory: string, origin: Origin, at: Date
 }
 
 const inceptionName = (origin: Origin): string => `${origin.replaceAll('/', '_')}.inception`;
+const closingName = (origin: Origin): string => `${origin.replaceAll('/', '_')}.closed`;
+
+/** What was written when the log of this origin was closed for good; undefined if it never was. @throws KeyError BAD_MODE */
+export function findClosingFile(directory: string, origin: Origin): Promise<string | undefined> {
+  return readSecretFile(join(directory, closingName(origin)));
+}
+
+/** Marks the log of this origin as closed, durably; what was written first stands. */
+export async function writeClosingFile(directory: string, origin: Origin, text: string): Promise<void> {
+  await createDurably(directory, closingName(origin), text);
+}
 
 /** Reads a file that only its owner may read; undefined if there is none. @throws KeyError BAD_MODE */
 export async function readSecretFile(path: string): Promise<string | undefined> {
@@ -108,14 +119,7 @@ const isNotFound = (error: unknown): boolean =>
 
 /** Puts a whole file (mode 0600) at `name` unless one is there; file and folder are on disk when it returns. */
 export async function createDurably(directory: string, name: string, text: string): Promise<void> {
-  const temporary = join(directory, `.${name}.${randomUUID()}`);
-  const file = await open(temporary, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  const temporary = await writeTemporary(directory, name, text);
   try {
     await link(temporary, join(directory, name));
   } catch (error) {
@@ -124,6 +128,24 @@ export async function createDurably(directory: string, name: string, text: strin
     await unlink(temporary);
   }
   await syncFolder(directory);
+}
+
+/** Puts a whole file (mode 0600) at `name`, over what is there: readers see the old text or the new one. */
+export async function replaceDurably(directory: string, name: string, text: string): Promise<void> {
+  await rename(await writeTemporary(directory, name, text), join(directory, name));
+  await syncFolder(directory);
+}
+
+async function writeTemporary(directory: string, name: string, text: string): Promise<string> {
+  const temporary = join(directory, `.${name}.${randomUUID()}`);
+  const file = await open(temporary, 'wx', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return temporary;
 }
 
 /** Puts the names in a folder on disk. */

@@ -23,6 +23,8 @@ export type MirrorFiles = {
   readonly checkpoint: () => Promise<string | undefined>;
   /** The newest note whose entries are all held here, with our mirror's cosignature. */
   readonly signed: () => Promise<string | undefined>;
+  /** The newest note that was taken up here, whose entries may be held in part: whoever lost the log learns what he signed. */
+  readonly pending: () => Promise<string | undefined>;
   readonly tile: (tile: TileId) => Promise<Uint8Array | undefined>;
   readonly bundle: (bundle: BundleId) => Promise<Uint8Array | undefined>;
 };
@@ -34,6 +36,7 @@ type Row = {
   readonly tails: Buffer;
 };
 type Notes = {
+  readonly pending_note: string | null;
   readonly mirrored_size: bigint;
   readonly mirrored_note: string | null;
   readonly cosignature: string | null;
@@ -46,7 +49,7 @@ const WIDTH = BigInt(TILE_WIDTH);
 // There are as many rows as peers.
 const READ_NOTES = {
   name: 'replica-read-notes',
-  text: `SELECT mirrored_size, mirrored_note, cosignature, published_size, published_note FROM replica
+  text: `SELECT pending_note, mirrored_size, mirrored_note, cosignature, published_size, published_note FROM replica
          WHERE encode(sha256(convert_to(origin, 'UTF8')), 'hex') = $1`,
 };
 const READ_TREE = {
@@ -106,6 +109,10 @@ export function openMirrorFiles({ database, tiles }: ReplicaStores, originHash: 
       return notes.cosignature === null
         ? notes.mirrored_note
         : addSignatures(notes.mirrored_note, [notes.cosignature]);
+    },
+    async pending() {
+      const notes = await readNotes();
+      return notes?.pending_note ?? notes?.mirrored_note ?? undefined;
     },
     // Level 0 is a function of the bundles, which are held anyway.
     async tile(tile) {

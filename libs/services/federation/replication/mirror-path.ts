@@ -7,7 +7,7 @@ export type MirrorFile = { readonly bytes: Buffer; readonly isFinal: boolean };
 
 /** Reads a file by its path below the mirror's URL; undefined if it is not held, or the path is none (C2SP tlog-tiles, tlog-mirror). */
 export async function readMirrorPath(files: MirrorFiles, path: string): Promise<MirrorFile | undefined> {
-  if (path === 'checkpoint' || path === 'signed') {
+  if (path === 'checkpoint' || path === 'signed' || path === 'pending') {
     const note = await files[path]();
     return note === undefined ? undefined : { bytes: Buffer.from(note), isFinal: false };
   }

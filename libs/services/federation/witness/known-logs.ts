@@ -14,16 +14,16 @@ export async function findWitnessedLog(
   { peers, others }: { readonly peers: Pick<Peers, 'find'>; readonly others: Policy | undefined },
   origin: string,
 ): Promise<KnownLog | undefined> {
-  const [organisation = '', ledgers, name, ...rest] = origin.split('/');
+  const [organisation = '', ledgers, name] = origin.split('/');
   const ledger = LEDGERS.find((one) => one === name);
-  if (ledgers === 'ledger' && ledger !== undefined && rest.length === 0) {
+  if (ledgers === 'ledger' && ledger !== undefined) {
     const peer = await peers.find(organisation);
-    if (peer !== undefined) {
-      const { keys, endpoints } = peer.descriptor;
+    const key = peer && parseVerifierKey(peer.descriptor.keys.logs[ledger]);
+    if (peer !== undefined && key?.name === origin) {
       return {
-        keys: [parseVerifierKey(keys.logs[ledger])],
+        keys: [key],
         logKeys: logKeysOf(peer.descriptor, ledger),
-        checkpointUrl: `${endpoints.log}/${ledger}/checkpoint`,
+        checkpointUrl: `${peer.descriptor.endpoints.log}/${ledger}/checkpoint`,
       };
     }
   }

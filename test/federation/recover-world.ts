@@ -1,0 +1,179 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+
+import { openDatabase } from '@dockchains/database';
+import {
+  buildImage,
+  type BuiltManifest,
+  makePeers,
+  startGateway,
+  type TestGateway,
+} from '@dockchains/testing';
+import { expect, vi } from 'vitest';
+
+import { type AcknowledgedPush, pushImage } from '../faults/pusher.ts';
+import { ask } from '../graphql/session.ts';
+
+/** What `recover --json` printed, and how it ended. */
+export type Recovered = {
+  readonly exitCode: number | null;
+  readonly stderr: string;
+  readonly report: Report | undefined;
+};
+
+/** The report of `recover`, as far as tests read it. */
+export type Report = {
+  readonly whole: boolean;
+  readonly ledgers: readonly {
+    readonly origin: string;
+    readonly size: string;
+    readonly taken: string;
+    readonly from?: string;
+    readonly lost: string;
+    readonly successor?: string;
+  }[];
+  readonly manifests: { readonly fetched: number; readonly missing: readonly { readonly digest: string }[] };
+  readonly blobs: {
+    readonly fetched: number;
+    readonly missing: readonly object[];
+    readonly missingPrivate: number;
+  };
+  readonly missingPrivateManifests: number;
+  readonly receipts?: { readonly checked: number; readonly lost: readonly { readonly recordId: string }[] };
+};
+
+/** acme with its tiles on a disk of their own, and two organisations that witness and mirror it. */
+export type RecoverWorld = {
+  readonly acme: TestGateway;
+  readonly others: readonly TestGateway[];
+  /** Makes repositories of `team/` private. */
+  allowPrivate(): Promise<void>;
+  push(repository: string, tag: string, image?: BuiltManifest): Promise<AcknowledgedPush>;
+  /** Waits until both others have these pushes, and one has the blobs of these pushes. */
+  mirrored(pushes: readonly AcknowledgedPush[]): Promise<void>;
+  /** Waits until acme has signed all that it acknowledged, published or not. */
+  signed(): Promise<void>;
+  /** Kills acme and takes away its database and blobs, and with `tiles` its staging too. */
+  destroy(options: { readonly tiles: boolean }): Promise<void>;
+  recover(...args: readonly string[]): Promise<Recovered>;
+  /** Kills it with SIGKILL as soon as its log says this. */
+  interrupt(event: string, ...args: readonly string[]): Promise<void>;
+  /** Writes receipts to a file; gives its path. */
+  keepReceipts(pushes: readonly AcknowledgedPush[]): Promise<string>;
+  close(): Promise<void>;
+};
+
+const AGREE = { timeout: 30_000, interval: 50 };
+const PARALLEL = 10;
+const COUNT_UNSIGNED = {
+  name: 'test-unsigned',
+  text: `SELECT (SELECT count(*) FROM ledger_queue) + (SELECT sum(l.size - s.size) FROM ledger l
+           JOIN signed_head s ON s.ledger_id = l.id)::bigint AS unsigned`,
+};
+const BOTH = ['globex.example', 'initech.example'];
+
+/** Starts them. */
+export async function startRecoverWorld(): Promise<RecoverWorld> {
+  await using cleanup = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'dockchains-recover-'));
+  cleanup.defer(() => rm(folder, { recursive: true, force: true }));
+  const tiles = join(folder, 'tiles-disk');
+  const [acme, ...others] = await Promise.all([
+    startGateway({ env: { DOCKCHAINS_TILES: tiles } }),
+    ...BOTH.map((organisation) => startGateway({ organisation })),
+  ]);
+  for (const gateway of [acme, ...others]) cleanup.defer(() => gateway.close());
+  await makePeers(acme, ...others);
+  const allowPrivate = async (): Promise<void> => {
+    const token = await acme.token(acme.operator, 'repository:**:admin');
+    const rule = 'mutation { setNamespaceRule(pattern: "team/**", visibility: PRIVATE) { pattern } }';
+    expect((await ask(acme, rule, { token })).codes).toEqual([]);
+  };
+  await allowPrivate();
+
+  const all = cleanup.move();
+  return {
+    ...{ acme, others, allowPrivate },
+    async push(repository, tag, image = buildImage({ annotations: { tag } })) {
+      const pushToken = await acme.token(acme.operator, `repository:${repository}:pull,push`);
+      return pushImage(acme.url, pushToken, repository, tag, image);
+    },
+    async mirrored(pushes) {
+      for (let first = 0; first < pushes.length; first += PARALLEL) {
+        await Promise.all(pushes.slice(first, first + PARALLEL).map((push) => awaitMirrored(others, push)));
+      }
+    },
+    async signed() {
+      const database = openDatabase(acme.databaseUrl);
+      await vi.waitFor(async () => {
+        const [row] = await database.query<{ unsigned: bigint }>(COUNT_UNSIGNED);
+        expect(row?.unsigned).toBe(0n);
+      }, AGREE);
+      await database.close();
+    },
+    async destroy(gone) {
+      await acme.kill9();
+      await destroyDatabase(acme.databaseUrl);
+      await rm(join(acme.dataDir, 'blobs'), { recursive: true });
+      if (gone.tiles) await rm(tiles, { recursive: true });
+    },
+    async recover(...args) {
+      const child = acme.spawn('recover', '--json', ...args);
+      if (child.stdout === null || child.stderr === null) throw new Error('The command has no output.');
+      const [stdout, stderr] = await Promise.all([
+        text(child.stdout),
+        text(child.stderr),
+        once(child, 'exit'),
+      ]);
+      const report = stdout === '' ? undefined : (JSON.parse(stdout) as Report);
+      return { exitCode: child.exitCode, stderr, report };
+    },
+    async interrupt(event, ...args) {
+      const child = acme.spawn('recover', ...args);
+      let printed = '';
+      child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+        printed += chunk;
+        if (printed.includes(event)) child.kill('SIGKILL');
+      });
+      await once(child, 'exit');
+      expect(child.signalCode).toBe('SIGKILL');
+    },
+    async keepReceipts(pushes) {
+      const path = join(folder, 'receipts');
+      await writeFile(path, pushes.map(({ receipt }) => `${receipt}\n`).join(''));
+      return path;
+    },
+    close: () => all.disposeAsync(),
+  };
+}
+
+async function awaitMirrored(
+  others: readonly TestGateway[],
+  { repository, tag, image }: AcknowledgedPush,
+): Promise<void> {
+  for (const [n, { url }] of others.entries()) {
+    const root = `${url}/v2/acme.example/${repository}`;
+    await vi.waitFor(async () => {
+      expect((await fetch(`${root}/manifests/${tag}`, { method: 'HEAD' })).status).toBe(200);
+    }, AGREE);
+    if (n > 0) continue; // one has blobs, which is enough
+    for (const { descriptor } of image.blobs) {
+      const blob = await fetch(`${root}/blobs/${descriptor.digest}`);
+      expect((await blob.arrayBuffer()).byteLength).toBe(descriptor.size);
+    }
+  }
+}
+
+/** A server that was lost and set up anew: nothing is in the database. */
+async function destroyDatabase(url: string): Promise<void> {
+  const database = openDatabase(url);
+  try {
+    await database.query({ name: 'test-destroy', text: 'DROP SCHEMA public CASCADE' });
+    await database.query({ name: 'test-create', text: 'CREATE SCHEMA public' });
+  } finally {
+    await database.close();
+  }
+}
