@@ -37,5 +37,5 @@ export type { LinkedFederation, LinkedOrganisation } from './linked-federation.t
 export { cutPower } from './power.ts';
 export { startRecorder } from './recorder.ts';
 export type { Recorder } from './recorder.ts';
-export { startNats } from './nats.ts';
+export { findFreePort, startNats } from './nats.ts';
 export type { TestNats } from './nats.ts';

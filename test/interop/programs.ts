@@ -42,8 +42,17 @@ export function findMissing(...names: readonly string[]): string | undefined {
 export async function runProgram(
   name: string,
   args: readonly string[],
-  { env, cwd, input, timeoutMs = DEFAULT_TIMEOUT_MS }: RunOptions = {},
+  options: RunOptions = {},
 ): Promise<string> {
+  return (await runWithComplaints(name, args, options)).printed;
+}
+
+/** As {@link runProgram}, with what it printed to standard error. */
+export async function runWithComplaints(
+  name: string,
+  args: readonly string[],
+  { env, cwd, input, timeoutMs = DEFAULT_TIMEOUT_MS }: RunOptions = {},
+): Promise<{ readonly printed: string; readonly complaints: string }> {
   const child = spawn(findProgram(name) ?? name, args, {
     ...{ env, cwd, timeout: timeoutMs, killSignal: 'SIGKILL' },
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -55,7 +64,7 @@ export async function runProgram(
     text(child.stderr),
     once(child, 'close'),
   ]);
-  if (child.exitCode === 0) return printed;
+  if (child.exitCode === 0) return { printed, complaints };
   const end = child.signalCode ?? `exit code ${child.exitCode ?? 'none'}`;
   throw new Error(`${name} ${args.join(' ')} ended with ${end}:\n${complaints}${printed}`);
 }
