@@ -204,6 +204,28 @@ test.each([
   );
 });
 
+test.each([
+  { name: 'Layers', body: { ...IMAGE, Layers: [] } },
+  { name: 'a lone SUBJECT', body: { ...IMAGE, SUBJECT: CONFIG } },
+  { name: 'a long s', body: { ...IMAGE, layerſ: [] } },
+  { name: 'Digest of a layer', body: { ...IMAGE, layers: [{ ...LAYER, Digest: B }] } },
+  { name: 'Size of the config', body: { ...IMAGE, config: { ...CONFIG, Size: 7 } } },
+  {
+    name: 'OS of a platform',
+    body: { ...IMAGE, config: { ...CONFIG, platform: { architecture: 'arm', os: 'linux', OS: 'x' } } },
+  },
+])('refuses a new manifest that disguises a field: $name', ({ body }) => {
+  expect(() => parseNewManifest(bytesOf(body), undefined)).toThrow(
+    expect.objectContaining({ code: 'MANIFEST_INVALID', status: 400 }),
+  );
+  expect(parseManifest(bytesOf(body), undefined).kind).toBe('image');
+});
+
+test('takes members that no specification knows, and annotations in any case', () => {
+  const body = { ...IMAGE, 'x-Layers': 1, annotations: { layers: 'a', Layers: 'b' } };
+  expect(parseNewManifest(bytesOf(body), undefined)).toEqual(read(body));
+});
+
 test('takes a new manifest that names each member once, as any other', () => {
   for (const body of [IMAGE, INDEX, DOCKER, JSON.stringify(IMAGE, null, 3)]) {
     expect(parseNewManifest(bytesOf(body), undefined)).toEqual(read(body));

@@ -8,6 +8,7 @@ import {
   toDescriptor,
 } from './descriptor.ts';
 import type { Digest } from './digest.ts';
+import { findDisguisedField } from './disguised-field.ts';
 import { OciError } from './errors.ts';
 import {
   isManifestMediaType,
@@ -69,15 +70,21 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
 }
 
 /**
- * Reads a manifest that is about to be stored, as {@link parseManifest} does, and refuses one that has two members of one name in an
- * object: which of them counts is up to its reader (RFC 8259 §4), so that it may be one image to us and another to a client.
+ * Reads a manifest that is about to be stored, as {@link parseManifest} does, and refuses one that may be one image to us and another to a
+ * client: with two members of one name in an object, of which either may count (RFC 8259 §4), or with a field's name in another case.
  * @throws OciError MANIFEST_INVALID, SIZE_INVALID
  */
 export function parseNewManifest(bytes: Uint8Array, contentType: string | undefined): Manifest {
   const { text, value } = readJson(bytes);
   const manifest = toManifest(value, contentType);
-  if (!hasRepeatedMember(text, value)) return manifest;
-  throw invalid('An object in the manifest has two members of one name: name each once.');
+  if (hasRepeatedMember(text, value)) {
+    throw invalid('An object in the manifest has two members of one name: name each once.');
+  }
+  const disguised = typeof value === 'object' && value !== null ? findDisguisedField(value) : undefined;
+  if (disguised === undefined) return manifest;
+  throw invalid(
+    `The manifest's member "${disguised}" is a field's name in another case, which some clients take for the field: write it as the specification does.`,
+  );
 }
 
 function toManifest(value: unknown, contentType: string | undefined): Manifest {
