@@ -4,6 +4,7 @@ import type { RecordId } from '@dockchains/records';
 
 import type { RegistryDeps } from './deps.ts';
 import { leaseUntil } from './lease.ts';
+import { PUSH_PACE_MS } from './push-base.ts';
 import type { Visibility } from './repositories.ts';
 
 /** A manifest's row as a push found it: the record of its publication, and whether what it needs has rows. */
@@ -68,7 +69,7 @@ export function openManifestLeases(database: Database): ManifestLeases {
     const byPush = new Map(rows.map((row) => [Number(row.push), row]));
     return Promise.all(all.map(async (one, index) => byPush.get(index + 1) ?? leaseOne(one)));
   };
-  const share = shareCalls<Wanted, Row>({ callOne: leaseOne, callAll: leaseBlobs });
+  const share = shareCalls<Wanted, Row>({ paceMs: PUSH_PACE_MS, callOne: leaseOne, callAll: leaseBlobs });
   return (wanted) => (wanted.manifest.requiredManifests.length === 0 ? share(wanted) : leaseOne(wanted));
 }
 

@@ -13,6 +13,7 @@ import { type Queryable, shareLookups, type Statement } from '@dockchains/databa
 import type { Digest, RepositoryName, Tag } from '@dockchains/oci';
 import type { RecordId } from '@dockchains/records';
 
+import { PUSH_PACE_MS } from './push-base.ts';
 import type { Visibility } from './repositories.ts';
 
 /** Where a tag points, and the record of its last move. */
@@ -56,6 +57,7 @@ type Row = FactsRow & { immutableRules: readonly string[]; digest: Digest | null
 /** Opens the look-up: one statement at a time, shared by the pushes that wait for it, with a row for each tag. */
 export function openPushLookup({ database, access }: { database: Queryable; access: Access }): PushLookup {
   const find = shareLookups<Wanted, Row>({
+    paceMs: PUSH_PACE_MS,
     identify: ({ principalId, repository, tag }) => `${principalId ?? ''} ${repository} ${tag ?? ''}`,
     lookUpAll: (wanted) =>
       database.query<Row>(READ, [

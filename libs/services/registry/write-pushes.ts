@@ -10,6 +10,7 @@ import type { Digest, Manifest, Tag } from '@dockchains/oci';
 import type { RecordId } from '@dockchains/records';
 
 import type { KnownManifest } from './lease-manifest.ts';
+import { PUSH_PACE_MS } from './push-base.ts';
 import type { Visibility } from './repositories.ts';
 import { SHARED_LOCK } from './repository-lock.ts';
 
@@ -69,6 +70,7 @@ export async function putAlone(target: Queryable, row: PushRow): Promise<Digest 
 /** Opens the writer of pushes: ordinary ones that come at once share a statement and its commit. */
 export function openPushWriter(database: Database): PushWriter {
   const share = shareCalls<PushRow, Digest | undefined>({
+    paceMs: PUSH_PACE_MS,
     callOne: (row) => putAlone(database, row),
     callAll: (rows) => putTogether(database, rows),
   });

@@ -1,13 +1,14 @@
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 
 import { shareCalls } from './shared-calls.ts';
 
 /** Calls that end only when told to, and what was asked; whatever contains `bad` fails. */
-function openCalls(failure: () => Error = () => new Error('bad')) {
+function openCalls(failure: () => Error = () => new Error('bad'), { paceMs = 0 } = {}) {
   const asked: (string | readonly string[])[] = [];
   const ends: (() => void)[] = [];
   const ended = () => new Promise<void>((resolve) => ends.push(resolve));
   const call = shareCalls<string, string>({
+    paceMs,
     async callOne(one) {
       asked.push(one);
       await ended();
@@ -27,6 +28,10 @@ function openCalls(failure: () => Error = () => new Error('bad')) {
   };
   return { asked, call, end };
 }
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 test('calls that arrive while another is under way are made together', async () => {
   const { asked, call, end } = openCalls();
@@ -74,4 +79,26 @@ test('a call that takes long does not keep others waiting', async () => {
   await end();
   await end();
   expect(await Promise.all([first, second])).toEqual(['a alone', 'b alone']);
+});
+
+test('paced calls are gathered for so long behind the one before, and the first behind a pause is made at once', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  const { asked, call, end } = openCalls(undefined, { paceMs: 5 });
+  const first = call('a');
+  await end();
+  expect(await first).toBe('a alone');
+  const gathered = [call('b'), call('c')];
+  vi.advanceTimersByTime(4);
+  gathered.push(call('d'));
+  expect(asked).toEqual(['a']);
+  vi.advanceTimersByTime(1);
+  expect(asked).toEqual(['a', ['b', 'c', 'd']]);
+  await end();
+  expect(await Promise.all(gathered)).toEqual(['b together', 'c together', 'd together']);
+
+  vi.advanceTimersByTime(5);
+  const later = call('e');
+  expect(asked.at(-1)).toBe('e');
+  await end();
+  expect(await later).toBe('e alone');
 });

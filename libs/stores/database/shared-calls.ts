@@ -10,6 +10,8 @@ const MAX_RUNNING = 12;
 
 /** How calls are made, alone and together. */
 export interface SharedCalls<Call, Result> {
+  /** No call begins sooner behind the one before it: those that come meanwhile are gathered. The first behind a pause is made at once. */
+  readonly paceMs?: number;
   readonly callOne: (call: Call) => Promise<Result>;
   /** Gives one result for each call, in their order; what it throws undoes all of them. */
   readonly callAll: (calls: readonly Call[]) => Promise<readonly Result[]>;
@@ -25,10 +27,13 @@ type Waiting<Call, Result> = { readonly call: Call } & PromiseWithResolvers<Resu
 export function shareCalls<Call, Result>({
   callOne,
   callAll,
+  paceMs = 0,
 }: SharedCalls<Call, Result>): (call: Call) => Promise<Result> {
   let waiting: Waiting<Call, Result>[] = [];
   let running = 0;
   let timer: NodeJS.Timeout | undefined;
+  let begunAt = -Infinity;
+  let gathering: NodeJS.Timeout | undefined;
 
   const alone = ({ call, resolve, reject }: Waiting<Call, Result>): Promise<void> =>
     callOne(call).then(resolve, reject);
@@ -52,10 +57,22 @@ export function shareCalls<Call, Result>({
     const [first] = batch;
     if (first === undefined) return;
     running += 1;
+    begunAt = performance.now();
     await (batch.length === 1 ? alone(first) : together(batch));
     running -= 1;
-    if (running < RUNNING) void start();
-    else wait();
+    proceed();
+  };
+
+  const proceed = (): void => {
+    const restMs = begunAt + paceMs - performance.now();
+    if (running >= RUNNING) wait();
+    else if (restMs <= 0) void start();
+    else if (waiting.length > 0) {
+      gathering ??= setTimeout(() => {
+        gathering = undefined;
+        proceed();
+      }, restMs);
+    }
   };
 
   const wait = (): void => {
@@ -70,8 +87,7 @@ export function shareCalls<Call, Result>({
   return (call) => {
     const entry = { call, ...Promise.withResolvers<Result>() };
     waiting.push(entry);
-    if (running < RUNNING) void start();
-    else wait();
+    proceed();
     return entry.promise;
   };
 }

@@ -1,12 +1,13 @@
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 
 import { shareLookups } from './shared-lookup.ts';
 
 /** A look-up that answers only when told to, and remembers what it was asked. */
-function openLookup() {
+function openLookup({ paceMs = 0 } = {}) {
   const asked: (readonly number[])[] = [];
   const answers: (() => void)[] = [];
   const find = shareLookups<number, string>({
+    paceMs,
     identify: String,
     lookUpAll: (keys) =>
       new Promise((resolve) => {
@@ -18,6 +19,10 @@ function openLookup() {
   });
   return { asked, answers, find };
 }
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 test('calls that arrive while a look-up is under way share the next one, and its value if their key is one', async () => {
   const { asked, answers, find } = openLookup();
@@ -77,4 +82,25 @@ test('a look-up that fails fails for its callers alone', async () => {
 test('a look-up that gives too few values is an error, not another key’s value', async () => {
   const find = shareLookups<number, number>({ identify: String, lookUpAll: () => Promise.resolve([]) });
   await expect(find(1)).rejects.toThrow();
+});
+
+test('paced look-ups gather keys for so long behind the one before, and the first behind a pause is made at once', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  const { asked, answers, find } = openLookup({ paceMs: 5 });
+  const first = find(1);
+  answers[0]?.();
+  expect(await first).toBe('1 in look-up 1');
+  await new Promise(setImmediate);
+  const gathered = [find(2), find(3)];
+  vi.advanceTimersByTime(4);
+  gathered.push(find(4));
+  expect(asked).toEqual([[1]]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(asked).toEqual([[1], [2, 3, 4]]);
+  answers[1]?.();
+  await Promise.all(gathered);
+
+  await vi.advanceTimersByTimeAsync(5);
+  void find(5);
+  expect(asked.at(-1)).toEqual([5]);
 });

@@ -6,6 +6,8 @@ type Waiting<Key, Value> = { readonly key: Key } & PromiseWithResolvers<Value>;
 
 /** How keys are looked up. */
 export interface SharedLookup<Key, Value> {
+  /** No look-up begins sooner behind the one before it: keys that come meanwhile are gathered. The first behind a pause is looked up at once. */
+  readonly paceMs?: number;
   /** Gives the same text for keys that mean the same: they are looked up once. */
   readonly identify: (key: Key) => string;
   /** Gives one value for each key, in the keys' order. */
@@ -20,9 +22,11 @@ export interface SharedLookup<Key, Value> {
 export function shareLookups<Key, Value>({
   identify,
   lookUpAll,
+  paceMs = 0,
 }: SharedLookup<Key, Value>): (key: Key) => Promise<Value> {
   const waiting = new Map<string, Waiting<Key, Value>>();
   let running = false;
+  let begunAt = -Infinity;
 
   const settle = async (batch: readonly Waiting<Key, Value>[]): Promise<void> => {
     try {
@@ -45,7 +49,12 @@ export function shareLookups<Key, Value>({
 
   const run = async (): Promise<void> => {
     running = true;
-    while (waiting.size > 0) await settle(takeBatch());
+    while (waiting.size > 0) {
+      const restMs = begunAt + paceMs - performance.now();
+      if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+      begunAt = performance.now();
+      await settle(takeBatch());
+    }
     running = false;
   };
 
