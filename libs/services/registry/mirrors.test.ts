@@ -1,7 +1,13 @@
 import { Readable } from 'node:stream';
 
 import { ANONYMOUS } from '@dockchains/access';
-import { type Digest, parseManifestReference, parseRepositoryName, parseTag } from '@dockchains/oci';
+import {
+  type Digest,
+  parseManifest,
+  parseManifestReference,
+  parseRepositoryName,
+  parseTag,
+} from '@dockchains/oci';
 import { type ManifestRecord, parseRecordId } from '@dockchains/records';
 import { buildImage, type BuiltManifest } from '@dockchains/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -44,7 +50,7 @@ const tagSet = (tag: string, image: BuiltManifest): ManifestRecord => {
 };
 
 const fetchedOf = ({ descriptor, bytes }: BuiltManifest): FetchedManifest => ({
-  ...{ digest: descriptor.digest, mediaType: descriptor.mediaType, bytes },
+  ...{ digest: descriptor.digest, bytes, manifest: parseManifest(bytes, descriptor.mediaType) },
 });
 
 const apply = async (list: readonly ManifestRecord[], ...images: BuiltManifest[]): Promise<void> => {

@@ -13,11 +13,11 @@ import { ensureRepository } from './repositories.ts';
 import { storeManifest } from './store-manifest.ts';
 import { transact } from './transact.ts';
 
-/** A manifest as its origin, or another mirror of it, gave it; the bytes are those of the digest. */
+/** A manifest as its origin, or another mirror of it, gave it, and what it says; the bytes are those of the digest. */
 export interface FetchedManifest {
   readonly digest: Digest;
-  readonly mediaType: string;
   readonly bytes: Uint8Array;
+  readonly manifest: Manifest;
 }
 
 /**
@@ -207,7 +207,7 @@ async function storeKept(
 ): Promise<boolean> {
   const fetched = kept.get(digest);
   if (fetched !== undefined) {
-    const manifest = parseManifest(fetched.bytes, fetched.mediaType);
+    const { manifest } = fetched;
     const size = fetched.bytes.length;
     const publishedAt = new Date(time);
     await storeManifest(transaction, { repositoryId, digest, manifest, size, recordId, publishedAt });

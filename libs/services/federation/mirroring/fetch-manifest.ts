@@ -26,8 +26,8 @@ export async function fetchManifest(
   let failure: unknown;
   for (const holder of await holders.list(organisation, repository)) {
     try {
-      const { bytes, mediaType } = await getManifest(holder.session, holder.repository, digest);
-      return { digest, mediaType, bytes };
+      const { bytes, manifest } = await getManifest(holder.session, holder.repository, digest);
+      return { digest, bytes, manifest };
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;
       if (isAbsence(error)) originHasNone ||= holder.isOrigin;

@@ -1,12 +1,6 @@
 import type { Database, Statement } from '@dockchains/database';
 import type { EntrySource, LedgerLog } from '@dockchains/ledger';
-import {
-  type Digest,
-  isRepositoryName,
-  parseManifest,
-  parseRepositoryName,
-  type RepositoryName,
-} from '@dockchains/oci';
+import { type Digest, isRepositoryName, parseRepositoryName, type RepositoryName } from '@dockchains/oci';
 import { isManifestRecord, type LedgerRecord, parseRecord, RecordError } from '@dockchains/records';
 import type { FetchedManifest, Mirrors } from '@dockchains/registry';
 
@@ -134,8 +128,8 @@ async function fetchConfigs(
   manifests: readonly FetchedManifest[],
 ): Promise<void> {
   const sizes = new Map<Digest, number>();
-  for (const { bytes, mediaType } of manifests) {
-    const { config } = parseManifest(bytes, mediaType);
+  for (const { manifest } of manifests) {
+    const { config } = manifest;
     if (config !== undefined && config.size <= MAX_CONFIG_BYTES) sizes.set(config.digest, config.size);
   }
   if (sizes.size === 0) return;
