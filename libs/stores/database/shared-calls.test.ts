@@ -2,6 +2,12 @@ import { afterEach, expect, test, vi } from 'vitest';
 
 import { shareCalls } from './shared-calls.ts';
 
+/** Waits until what is due in this turn of the event loop, and what that makes due, has begun. */
+const turn = async (): Promise<void> => {
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
+};
+
 /** Calls that end only when told to, and what was asked; whatever contains `bad` fails. */
 function openCalls(failure: () => Error = () => new Error('bad'), { paceMs = 0 } = {}) {
   const asked: (string | readonly string[])[] = [];
@@ -24,7 +30,7 @@ function openCalls(failure: () => Error = () => new Error('bad'), { paceMs = 0 }
   });
   const end = async (): Promise<void> => {
     ends.shift()?.();
-    await new Promise(setImmediate);
+    await turn();
   };
   return { asked, call, end };
 }
@@ -33,9 +39,21 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+test('calls of one turn of the event loop are made together', async () => {
+  const { asked, call, end } = openCalls();
+  const all = [call('a'), call('b')];
+  expect(asked).toEqual([]);
+  await turn();
+  expect(asked).toEqual([['a', 'b']]);
+  await end();
+  expect(await Promise.all(all)).toEqual(['a together', 'b together']);
+});
+
 test('calls that arrive while another is under way are made together', async () => {
   const { asked, call, end } = openCalls();
-  const all = [call('a'), call('b'), call('c')];
+  const all = [call('a')];
+  await turn();
+  all.push(call('b'), call('c'));
   expect(asked).toEqual(['a']);
   await end();
   expect(asked).toEqual(['a', ['b', 'c']]);
@@ -46,6 +64,7 @@ test('calls that arrive while another is under way are made together', async () 
 test('where calls fail together each is made by itself', async () => {
   const { asked, call, end } = openCalls();
   const first = call('a');
+  await turn();
   const others = [call('b'), call('bad'), call('c')];
   await end();
   await end();
@@ -63,6 +82,7 @@ test('where calls fail together each is made by itself', async () => {
 test('where the connection is lost all fail: nobody knows what became of them', async () => {
   const { asked, call, end } = openCalls(() => Object.assign(new Error('gone'), { code: 'ECONNRESET' }));
   const first = call('a');
+  await turn();
   const settled = Promise.allSettled([call('b'), call('bad')]);
   await end();
   await end();
@@ -74,6 +94,7 @@ test('where the connection is lost all fail: nobody knows what became of them', 
 test('a call that takes long does not keep others waiting', async () => {
   const { asked, call, end } = openCalls();
   const first = call('a');
+  await turn();
   const second = call('b');
   await expect.poll(() => asked).toEqual(['a', 'b']);
   await end();
@@ -85,19 +106,23 @@ test('paced calls are gathered for so long behind the one before, and the first 
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   const { asked, call, end } = openCalls(undefined, { paceMs: 5 });
   const first = call('a');
+  await turn();
   await end();
   expect(await first).toBe('a alone');
   const gathered = [call('b'), call('c')];
   vi.advanceTimersByTime(4);
   gathered.push(call('d'));
+  await turn();
   expect(asked).toEqual(['a']);
   vi.advanceTimersByTime(1);
+  await turn();
   expect(asked).toEqual(['a', ['b', 'c', 'd']]);
   await end();
   expect(await Promise.all(gathered)).toEqual(['b together', 'c together', 'd together']);
 
   vi.advanceTimersByTime(5);
   const later = call('e');
+  await turn();
   expect(asked.at(-1)).toBe('e');
   await end();
   expect(await later).toBe('e alone');

@@ -20,8 +20,8 @@ export interface SharedCalls<Call, Result> {
 type Waiting<Call, Result> = { readonly call: Call } & PromiseWithResolvers<Result>;
 
 /**
- * Turns a statement that writes for one into one that writes for many: calls that arrive while another is under way are
- * made together, in one transaction, as soon as it ends or has taken 20 ms. Where that fails each is made by itself, so that no
+ * Turns a statement that writes for one into one that writes for many: calls that arrive in one turn of the event loop, or while another is under way, are
+ * made together, in one transaction, once the turn is over and that one has ended or has taken 20 ms. Where that fails each is made by itself, so that no
  * call fails through another; where the connection is lost all of them fail, because nobody knows what became of them.
  */
 export function shareCalls<Call, Result>({
@@ -31,6 +31,7 @@ export function shareCalls<Call, Result>({
 }: SharedCalls<Call, Result>): (call: Call) => Promise<Result> {
   let waiting: Waiting<Call, Result>[] = [];
   let running = 0;
+  let isDue = false;
   let timer: NodeJS.Timeout | undefined;
   let begunAt = -Infinity;
   let gathering: NodeJS.Timeout | undefined;
@@ -66,13 +67,24 @@ export function shareCalls<Call, Result>({
   const proceed = (): void => {
     const restMs = begunAt + paceMs - performance.now();
     if (running >= RUNNING) wait();
-    else if (restMs <= 0) void start();
+    else if (restMs <= 0) startSoon();
     else if (waiting.length > 0) {
       gathering ??= setTimeout(() => {
         gathering = undefined;
         proceed();
       }, restMs);
     }
+  };
+
+  /** Whatever the requests that were read in this turn ask for comes along. */
+  const startSoon = (): void => {
+    if (isDue || waiting.length === 0) return;
+    isDue = true;
+    setImmediate(() => {
+      isDue = false;
+      if (running < RUNNING) void start();
+      else wait();
+    });
   };
 
   const wait = (): void => {

@@ -15,8 +15,8 @@ export interface SharedLookup<Key, Value> {
 }
 
 /**
- * Turns a look-up of many keys into one of a single key: calls that arrive while a look-up is under way share the
- * next one, and those for one key share its value. No answer is older than its call, and however many callers there
+ * Turns a look-up of many keys into one of a single key: calls that arrive in one turn of the event loop, or while a look-up is under
+ * way, share the next one, and those for one key share its value. No answer is older than its call, and however many callers there
  * are, one statement runs at a time.
  */
 export function shareLookups<Key, Value>({
@@ -52,6 +52,8 @@ export function shareLookups<Key, Value>({
     while (waiting.size > 0) {
       const restMs = begunAt + paceMs - performance.now();
       if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+      // Whatever the requests that were read in this turn ask for comes along.
+      await new Promise(setImmediate);
       begunAt = performance.now();
       await settle(takeBatch());
     }
