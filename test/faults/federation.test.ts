@@ -42,6 +42,12 @@ const expectPassage = async (): Promise<void> => {
   }
 };
 
+/** An organisation publishes what was pushed to it by now. */
+const expectPublication = async ({ observers: [own] }: Watched): Promise<void> => {
+  const seen = own?.notes.length ?? 0;
+  await expect.poll(() => own?.notes.length, SOON).toBeGreaterThan(seen + 1);
+};
+
 describe('while images are pushed to three organisations', () => {
   test('what is pushed reaches everybody', async ({ annotate }) => {
     await annotate(`seed ${seed}`);
