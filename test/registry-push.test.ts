@@ -32,7 +32,7 @@ const readLedger = async (count: number) => {
   }));
 };
 
-test('a push is on the record, its receipt names the record, and the same push again gives the old one', async () => {
+test('L8: a push is on the record, its receipt names the record, and the same push again gives the old one', async () => {
   const image = buildImage();
   await pushBlobs(session, image);
   const first = await putManifest(session, '1.0', image);

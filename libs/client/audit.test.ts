@@ -69,7 +69,7 @@ describe('over HTTP', () => {
     expect((await audit()).result).toMatchObject({ status: 'good', audited: BigInt(size) });
   });
 
-  test('takes the full files where the partial ones are gone', async () => {
+  test('L6: takes the full files where the partial ones are gone', async () => {
     const grown = await buildLog({ size: SIZE + 512, privateKey: log.privateKey });
     for (const [path, file] of grown.files) if (!log.files.has(path)) log.files.set(path, file);
     const partial = [...log.files.keys()].filter(
@@ -88,7 +88,7 @@ test.each([
   { name: 'an entry', path: 'tile/entries/012', byte: 100, code: 'BAD_BUNDLE', byteOffset: 0 },
   { name: 'an entry of the last bundle', path: LAST, byte: 50, code: 'BAD_BUNDLE', byteOffset: 0 },
   { name: 'the length of an entry', path: 'tile/entries/012', byte: 1, code: 'BAD_BUNDLE', byteOffset: 0 },
-])('names a flipped bit in $name', async ({ path, byte, code, byteOffset }) => {
+])('L6: names a flipped bit in $name', async ({ path, byte, code, byteOffset }) => {
   flipBit(log, path, { byte, bit: 7 });
   const { result } = await audit();
   expect(result).toMatchObject({ status: 'bad', finding: { code, path, byteOffset } });
@@ -115,7 +115,7 @@ test.each(['tile/0/003', 'tile/entries/003'])('names %s when bytes follow it', a
   expect((await audit()).result).toMatchObject({ status: 'bad', finding: { path } });
 });
 
-test('notices a root that was signed over other entries', async () => {
+test('L6: notices a root that was signed over other entries', async () => {
   const entries = [...pristine.entries.slice(0, -1), encodeRecord(tagSetRecord(77_777))];
   replaceBy(await buildLog({ entries, privateKey: log.privateKey }));
   log.files.set('checkpoint', pristine.files.get('checkpoint') ?? Buffer.alloc(0));

@@ -66,7 +66,7 @@ test('asks once for what is not there, or is refused', async () => {
   }
 });
 
-test('cuts a partial tile and bundle from the full ones', async () => {
+test('L6: cuts a partial tile and bundle from the full ones', async () => {
   const { reader } = readerOver((path) => {
     const file = log.files.get(path);
     return file === undefined ? new Response('', { status: 404 }) : new Response(new Uint8Array(file));

@@ -75,7 +75,7 @@ describe.skipIf(obstacle !== undefined)(`a disk under trace (skipped: ${obstacle
     }
   });
 
-  test('that fails to sync is a clear 5xx, leaves nothing, and the same push passes afterwards', async () => {
+  test('L8: a disk that fails to sync is a clear 5xx, leaves nothing, and the same push passes afterwards', async () => {
     const database = await createTestDatabase();
     const databaseUrl = database.url;
     const gateway = await startGateway({ database: databaseUrl });
@@ -115,7 +115,7 @@ function isSynced(lines: readonly string[]): boolean {
 const canMount = process.getuid?.() === 0 && process.platform === 'linux';
 
 test.skipIf(!canMount)(
-  'a full disk is a clear 5xx, leaves nothing, and pushes pass once there is room',
+  'L8: a full disk is a clear 5xx, leaves nothing, and pushes pass once there is room',
   async () => {
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', folder]);
     expect(mounted.status, mounted.stderr.toString()).toBe(0);

@@ -13,7 +13,7 @@ import { Pusher } from './pusher.ts';
 
 // Between two steps is where a leader that wakes up late could do harm: another has led meanwhile.
 test.each(['sequenced', 'staged', 'signed', 'published', 'promoted'])(
-  'a leader that hangs right behind the step "%s", and runs on when another leads, contradicts nothing',
+  'L3: a leader that hangs right behind the step "%s", and runs on when another leads, contradicts nothing',
   async (step) => {
     const folder = await mkdtemp(join(tmpdir(), 'dockchains-hung-'));
     const stopFile = join(folder, 'stopped');

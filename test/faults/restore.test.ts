@@ -15,7 +15,7 @@ test.each([
   { name: 'while the gateway runs on', gatewayStops: false },
   { name: 'while the gateway is down', gatewayStops: true },
 ])(
-  'PostgreSQL put back to an earlier copy $name: the ledger freezes, recovers, contradicts nothing',
+  'L2: PostgreSQL put back to an earlier copy $name: the ledger freezes, recovers, contradicts nothing',
   async (how) => {
     const folder = await mkdtemp(join(tmpdir(), 'dockchains-restore-'));
     const postgres = await startPrivatePostgres();

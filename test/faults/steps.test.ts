@@ -12,7 +12,7 @@ import { Pusher } from './pusher.ts';
 import { awaitPublished, readKeys, verifyPushes } from './verify.ts';
 
 test.each(['sequenced', 'staged', 'signed', 'published', 'promoted'])(
-  'a gateway killed right behind the step "%s" resumes there',
+  'L4: a gateway killed right behind the step "%s" resumes there',
   async (step) => {
     const folder = await mkdtemp(join(tmpdir(), 'dockchains-steps-'));
     const gateway = await startGateway({

@@ -59,6 +59,23 @@ test('a push at acme is in the mirror at globex, whole and cosigned, also while 
   await acme.restart();
 });
 
+test('L9: nothing that changes or is not there is said to be final, of a log and of a mirror of it', async () => {
+  const cachingOf = async (url: string): Promise<[number, string | null]> => {
+    const { status, headers } = await fetch(url);
+    return [status, headers.get('cache-control')];
+  };
+  const log = `${acme.url}/log/public`;
+  for (const root of [log, `${globex.url}/mirror/${HASH}`]) {
+    for (const note of ['checkpoint', 'signed']) {
+      expect(await cachingOf(`${root}/${note}`)).toEqual([200, 'no-cache']);
+    }
+    expect(await cachingOf(`${root}/tile/0/000.p/1`)).toEqual([200, 'public, max-age=31536000, immutable']);
+    for (const path of ['tile/0/000', 'tile/entries/000', 'tile/1/000.p/1', 'tile/0/000.p/0', 'nothing']) {
+      expect([path, ...(await cachingOf(`${root}/${path}`))]).toEqual([path, 404, 'no-store']);
+    }
+  }
+});
+
 test('what is no file of a mirror is not there, and is not cached', async () => {
   for (const path of [`${HASH}/tile/0/999`, `${'0'.repeat(64)}/checkpoint`, 'x/checkpoint', `${HASH}/../x`]) {
     const { status } = await fetch(`${globex.url}/mirror/${path}`);

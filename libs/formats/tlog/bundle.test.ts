@@ -21,7 +21,7 @@ test('reads every bundle that it writes, also from within a larger buffer', () =
   );
 });
 
-test('carries the longest entry and refuses a longer one', () => {
+test('L6: carries the longest entry and refuses a longer one', () => {
   const longest = Buffer.alloc(MAX_ENTRY_BYTES, 1);
   expect(parseBundle(encodeBundle([longest]), 1)).toEqual([longest]);
   expect(() => encodeBundle([Buffer.alloc(MAX_ENTRY_BYTES + 1)])).toThrow(refused('ENTRY_TOO_LARGE'));

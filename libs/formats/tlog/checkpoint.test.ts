@@ -75,11 +75,11 @@ test.each([
   },
   { name: 'a hexadecimal root', text: `${ORIGIN}\n7\n${'ab'.repeat(32)}\n`, code: 'BAD_ROOT' },
   { name: 'a space behind the root', text: `${ORIGIN}\n7\n${ROOT} \n`, code: 'BAD_ROOT' },
-] as const)('refuses a checkpoint with $name', ({ text, code }) => {
+] as const)('N5: refuses a checkpoint with $name', ({ text, code }) => {
   expect(() => parseCheckpoint(text)).toThrow(refused(code));
 });
 
-test('reads extension lines where they are allowed, and writes them', () => {
+test('N6: reads extension lines where they are allowed, and writes them', () => {
   const text = `${ORIGIN}\n70000\n${ROOT}\none\ntwo\n`;
   const read = parseCheckpoint(text, { maxExtensions: 2 });
   expect(read.extensions).toEqual(['one', 'two']);
@@ -118,7 +118,7 @@ test('signs for its own log alone', () => {
   expect(() => openCheckpoint(foreign, signer.verifierKey)).toThrow(refused('UNKNOWN_SIGNER'));
 });
 
-test('refuses a signed text that is no checkpoint, or has extension lines', () => {
+test('N6: refuses a signed text that is no checkpoint, or has extension lines', () => {
   const open = (text: string) => openCheckpoint(encodeNote(text, [signer.sign(text)]), signer.verifierKey);
   expect(() => open('hello\n')).toThrow(refused('BAD_CHECKPOINT'));
   expect(() => open(`${ORIGIN}\n7\n${ROOT}\nextension\n`)).toThrow(refused('BAD_CHECKPOINT'));

@@ -51,25 +51,28 @@ test('cosigns a note for a time, beside the log', () => {
   ]);
 });
 
-test.each([1n, 2n ** 32n, 2n ** 63n - 1n])('carries the time %i', (timestamp) => {
+test.each([1n, 2n ** 32n, 2n ** 63n - 1n])('L10: carries the time %i', (timestamp) => {
   expect(verifyCosignature(text, signatureIn(cosign(note, witness, timestamp)), witness.verifierKey)).toBe(
     timestamp,
   );
 });
 
-test.each([0n, -1n, 2n ** 63n])('does not cosign for the time %i', (timestamp) => {
+test.each([0n, -1n, 2n ** 63n])('L10: does not cosign for the time %i', (timestamp) => {
   expect(() => cosign(note, witness, timestamp)).toThrow(refused('BAD_TIMESTAMP'));
 });
 
-test.each([0n, 2n ** 63n, 2n ** 64n - 1n])('refuses a genuine cosignature for the time %i', (timestamp) => {
-  const time = Buffer.alloc(8);
-  time.writeBigUInt64BE(timestamp);
-  const message = Buffer.from(`cosignature/v1\ntime ${timestamp.toString()}\n${text}`);
-  const signature = Buffer.concat([time, sign(null, message, privateKeyOf(2))]);
-  expect(() => verifyCosignature(text, signature, witness.verifierKey)).toThrow(refused('BAD_TIMESTAMP'));
-});
+test.each([0n, 2n ** 63n, 2n ** 64n - 1n])(
+  'L10: refuses a genuine cosignature for the time %i',
+  (timestamp) => {
+    const time = Buffer.alloc(8);
+    time.writeBigUInt64BE(timestamp);
+    const message = Buffer.from(`cosignature/v1\ntime ${timestamp.toString()}\n${text}`);
+    const signature = Buffer.concat([time, sign(null, message, privateKeyOf(2))]);
+    expect(() => verifyCosignature(text, signature, witness.verifierKey)).toThrow(refused('BAD_TIMESTAMP'));
+  },
+);
 
-test('a cosignature holds for its own body, origin and time alone', () => {
+test('N8, N9: a cosignature holds for its own body, origin and time alone', () => {
   const signature = signatureIn(cosign(note, witness, 1000n));
   const later = text.replace('\n7\n', '\n8\n');
   const elsewhere = text.replace('acme', 'evil');
@@ -90,7 +93,7 @@ test.each([0, 64, 71, 73])('refuses a cosignature of %i bytes', (length) => {
   expect(() => verifyCosignature(text, signature, witness.verifierKey)).toThrow(refused('BAD_SIGNATURE'));
 });
 
-test('a signature of a log is no cosignature, nor the other way round, though one key made both', () => {
+test('N7: a signature of a log is no cosignature, nor the other way round, though one key made both', () => {
   const asLog = createNoteSigner({ name: witness.name, privateKey: privateKeyOf(2) });
   const plain = parseNote(addSignatures(note, [asLog.sign(text)]));
   expect(() => verifyNote(plain, [witness.verifierKey])).toThrow(refused('UNKNOWN_SIGNER'));

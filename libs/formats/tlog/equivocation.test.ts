@@ -38,7 +38,7 @@ async function proofOf(older: readonly Uint8Array[], newer: readonly Uint8Array[
 }
 
 describe('two heads of one log', () => {
-  test('of one size with two roots are proven to contradict', () => {
+  test('L1: of one size with two roots are proven to contradict', () => {
     const proof = { older: noteOf(leavesOf('left', 7)), newer: noteOf(leavesOf('right', 7)) };
     const read = parseEquivocation(encodeEquivocation(proof));
     expect(read).toEqual(proof);
@@ -49,15 +49,18 @@ describe('two heads of one log', () => {
     [4, 9],
     [8, 9],
     [5, 200],
-  ])('of %d and %d entries are proven to contradict, by what the larger tree was', async (older, newer) => {
-    const proof = await proofOf(leavesOf('left', older), leavesOf('right', newer));
-    const read = parseEquivocation(encodeEquivocation(proof));
-    expect(encodeEquivocation(read)).toBe(encodeEquivocation(proof));
-    expect(verifyEquivocation(read, [signer.verifierKey])).toMatchObject({
-      older: { size: BigInt(older) },
-      newer: { size: BigInt(newer) },
-    });
-  });
+  ])(
+    'L1: of %d and %d entries are proven to contradict, by what the larger tree was',
+    async (older, newer) => {
+      const proof = await proofOf(leavesOf('left', older), leavesOf('right', newer));
+      const read = parseEquivocation(encodeEquivocation(proof));
+      expect(encodeEquivocation(read)).toBe(encodeEquivocation(proof));
+      expect(verifyEquivocation(read, [signer.verifierKey])).toMatchObject({
+        older: { size: BigInt(older) },
+        newer: { size: BigInt(newer) },
+      });
+    },
+  );
 });
 
 describe('no proof is', () => {

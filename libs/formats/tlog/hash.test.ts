@@ -23,7 +23,7 @@ test('does not confuse an entry with a node', () => {
   expect(hashLeaf(Buffer.concat([left, right]))).not.toEqual(hashNode(left, right));
 });
 
-test('hashes entries of 0 and 65,535 bytes and refuses 65,536', () => {
+test('L6: hashes entries of 0 and 65,535 bytes and refuses 65,536', () => {
   expect(hashLeaf(Buffer.alloc(0))).toHaveLength(32);
   expect(hashLeaf(Buffer.alloc(MAX_ENTRY_BYTES))).toHaveLength(32);
   expect(() => hashLeaf(Buffer.alloc(MAX_ENTRY_BYTES + 1))).toThrow(refused('ENTRY_TOO_LARGE'));

@@ -83,7 +83,7 @@ test.each([
   { name: '65 signatures', note: signed(LINE.repeat(65)) },
   { name: 'more than 1 MiB', note: `${'a'.repeat(1024 * 1024)}\n\n${LINE}` },
   { name: 'more than 1 MiB in bytes though not in characters', note: `${'—'.repeat(400_000)}\n\n${LINE}` },
-])('refuses a note with $name', ({ note }) => {
+])('N5: refuses a note with $name', ({ note }) => {
   expect(() => parseNote(note)).toThrow(refused('BAD_NOTE'));
 });
 
@@ -92,11 +92,11 @@ test.each([
   { name: 'an overlong newline', bytes: Uint8Array.of(0xc0, 0x8a) },
   { name: 'a surrogate', bytes: Uint8Array.of(0xed, 0xa0, 0x80) },
   { name: 'a cut character', bytes: Uint8Array.of(0xe2, 0x80) },
-])('refuses a note with $name', ({ bytes }) => {
+])('N5: refuses a note of bytes with $name', ({ bytes }) => {
   expect(() => parseNote(Buffer.concat([bytes, Buffer.from(signed(LINE))]))).toThrow(refused('BAD_NOTE'));
 });
 
-test('takes 64 signatures, and as many as it is told', () => {
+test('N5: takes 64 signatures, and as many as it is told', () => {
   expect(parseNote(signed(LINE.repeat(64))).signatures).toHaveLength(64);
   expect(parseNote(signed(LINE.repeat(80)), { maxSignatures: 80 }).signatures).toHaveLength(80);
   expect(() => parseNote(signed(LINE.repeat(17)), { maxSignatures: 16 })).toThrow(refused('BAD_NOTE'));

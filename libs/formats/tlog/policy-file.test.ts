@@ -101,7 +101,7 @@ test.each([
   },
   { name: 'one log key twice', text: `log ${logKey(1)}\nlog ${logKey(1, 'b.example')}\nquorum none\n` },
   { name: 'one witness key under two names', text: `${W1}witness w2 ${witnessKey(1, 'other')}\nquorum w1\n` },
-  { name: 'a log key that is a witness key', text: `log ${logKey(1)}\n${W1}quorum w1\n` },
+  { name: 'N7: a log key that is a witness key', text: `log ${logKey(1)}\n${W1}quorum w1\n` },
   { name: 'one name twice', text: `${W1}witness w1 ${witnessKey(2)}\nquorum w1\n` },
   { name: 'a witness named none', text: `witness none ${witnessKey(1)}\nquorum none\n` },
   { name: 'a group named none', text: `${W1}group none all w1\nquorum none\n` },

@@ -78,7 +78,7 @@ test('counts a witness once, at its latest time', () => {
   expect(() => checkPolicy(note, { ...policy, quorum: 'x' }, origin)).toThrow(refused('QUORUM_NOT_MET'));
 });
 
-test('refuses a quorum of witnesses without the log', () => {
+test('N1: refuses a quorum of witnesses without the log', () => {
   const { text, signatures } = parseNote(cosignedBy(['x1', 'x2', 'y1']));
   const witnessesAlone = encodeNote(
     text,
@@ -102,7 +102,7 @@ test('a log that the policy lists speaks for itself alone', () => {
   expect(() => checkPolicy(foreign, both, parseOrigin(other.name))).toThrow(refused('BAD_ORIGIN'));
 });
 
-test('does not count a cosignature of another checkpoint, and refuses the note that has it', () => {
+test('N9: does not count a cosignature of another checkpoint, and refuses the note that has it', () => {
   const later = signCheckpoint({ ...checkpoint, size: 8n }, log);
   const lines = parseNote(cosignedBy(['x1', 'x2', 'y1']))
     .signatures.slice(1)
@@ -111,7 +111,7 @@ test('does not count a cosignature of another checkpoint, and refuses the note t
   expect(() => checkPolicy(note, policy, origin)).toThrow(refused('BAD_SIGNATURE'));
 });
 
-test('refuses extension lines', () => {
+test('N6: refuses extension lines', () => {
   const text = encodeCheckpoint({ ...checkpoint, extensions: ['more'] });
   const note = parseNote(encodeNote(text, [log.sign(text)]));
   expect(() => checkPolicy(note, { ...policy, quorum: NO_QUORUM }, origin)).toThrow(

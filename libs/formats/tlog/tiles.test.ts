@@ -121,7 +121,7 @@ test.each([
   { size: 2n ** 24n, level: 2, full: 1n, partial: 0 },
   { size: 2n ** 24n, level: 3, full: 0n, partial: 1 },
 ])(
-  'a tree of $size leaves has $full full tiles and a width of $partial behind them at level $level',
+  'L6: a tree of $size leaves has $full full tiles and a width of $partial behind them at level $level',
   (row) => {
     const { size, level, full, partial } = row;
     if (full > 0n) expect(tileWidth(level, full - 1n, size)).toBe(TILE_WIDTH);
@@ -139,12 +139,12 @@ test('a full tile is its hashes in a row, and its root the root of their tree', 
   expect(tileRoot(tile)).toEqual(naiveRoot(hashes));
 });
 
-test('does not hash a partial tile upward', () => {
+test('L6: does not hash a partial tile upward', () => {
   expect(() => tileRoot(computeTile(hashes.slice(1)))).toThrow(refused('BAD_TILE'));
   expect(() => tileRoot(Buffer.alloc(8193))).toThrow(refused('BAD_TILE'));
 });
 
-test('refuses an empty tile, one of 257 hashes and one of short hashes', () => {
+test('L6: refuses an empty tile, one of 257 hashes and one of short hashes', () => {
   expect(() => computeTile([])).toThrow(refused('BAD_TILE'));
   expect(() => computeTile([...hashes, Buffer.alloc(32)])).toThrow(refused('BAD_TILE'));
   expect(() => computeTile([Buffer.alloc(20)])).toThrow(refused('BAD_HASH'));

@@ -54,18 +54,18 @@ test('gives the signatures by known keys, in the order of the note, and ignores 
   ]);
 });
 
-test('refuses a note that no known key signed', () => {
+test('N3: refuses a note that no known key signed', () => {
   const note = noteWith(alice.sign(TEXT));
   expect(() => verifyNote(note, [bob.verifierKey])).toThrow(refused('UNKNOWN_SIGNER'));
   expect(() => verifyNote(note, [])).toThrow(refused('UNKNOWN_SIGNER'));
 });
 
-test('refuses a forged signature', () => {
+test('N1: refuses a forged signature', () => {
   const note = noteWith(spoil(alice.sign(TEXT)));
   expect(() => verifyNote(note, [alice.verifierKey])).toThrow(refused('BAD_SIGNATURE'));
 });
 
-test('refuses the whole note if one known signature is bad, wherever it stands', () => {
+test('N2: refuses the whole note if one known signature is bad, wherever it stands', () => {
   const keys = [alice.verifierKey, bob.verifierKey];
   const notes = [
     noteWith(alice.sign(TEXT), spoil(bob.sign(TEXT))),
@@ -78,12 +78,12 @@ test('refuses the whole note if one known signature is bad, wherever it stands',
   }
 });
 
-test('ignores a bad signature by an unknown key', () => {
+test('N3: ignores a bad signature by an unknown key', () => {
   const note = noteWith(spoil(bob.sign(TEXT)), alice.sign(TEXT));
   expect(verifyNote(note, [alice.verifierKey])).toEqual([{ key: alice.verifierKey }]);
 });
 
-test('a key with the name or the id of another one is not that one', () => {
+test('N4: a key with the name or the id of another one is not that one', () => {
   const impostor = createNoteSigner({ name: 'alice.example', privateKey: privateKeyOf(9) });
   const note = noteWith(impostor.sign(TEXT));
   expect(() => verifyNote(note, [alice.verifierKey])).toThrow(refused('UNKNOWN_SIGNER'));
@@ -91,7 +91,7 @@ test('a key with the name or the id of another one is not that one', () => {
   expect(() => verifyNote(renamed, [alice.verifierKey])).toThrow(refused('UNKNOWN_SIGNER'));
 });
 
-test('a key whose name and id both collide with a known one gains a refusal and nothing else', () => {
+test('N4: a key whose name and id both collide with a known one gains a refusal and nothing else', () => {
   const other = createVerifierKey('other.example', ED25519_TYPE, bob.verifierKey.publicKey);
   const colliding: VerifierKey = { ...other, name: alice.name, keyId: alice.verifierKey.keyId };
   const note = noteWith(alice.sign(TEXT));

@@ -1,5 +1,12 @@
 import type { Queryable, Transaction } from '@dockchains/database';
-import { appendLeaves, encodeFrontier, hashLeaf, parseFrontier, type Frontier } from '@dockchains/tlog';
+import {
+  appendLeaves,
+  encodeFrontier,
+  type Frontier,
+  frontierRoot,
+  hashLeaf,
+  parseFrontier,
+} from '@dockchains/tlog';
 
 import type { Batch } from './context.ts';
 import { LedgerError } from './errors.ts';
@@ -90,6 +97,13 @@ const toHead = (rows: HeadRow[], ledgerId: number): Head => {
   if (row === undefined) throw new Error(`ledger ${ledgerId} has no row`);
   const { size, root, frozen } = row;
   const frontier = parseFrontier(row.frontier, size);
+  // What is signed next grows out of these: one bit changed in them must not be signed (Nessie 2024).
+  if (!root.equals(frontierRoot(frontier))) {
+    throw new LedgerError(
+      'CONTRADICTION',
+      `The database's root at ${size} entries is not the one of its frontier: a disk changed bytes, or somebody else did. Put the database back.`,
+    );
+  }
   return { size, root, frontier, ...(frozen !== null && { frozen }) };
 };
 

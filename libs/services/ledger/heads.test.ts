@@ -55,7 +55,7 @@ const halting = (): { halted: LedgerContext; reached: Promise<undefined>; go: ()
   };
 };
 
-test('a second gateway that believes it sequences cannot sign: its signature is thrown away', async () => {
+test('L3: a second gateway that believes it sequences cannot sign: its signature is thrown away', async () => {
   const { halted, reached, go } = halting();
   const late = signBatch(halted, batch(0n, 3n));
   await reached;
@@ -66,7 +66,7 @@ test('a second gateway that believes it sequences cannot sign: its signature is 
   expect((await context.tiles.get(signedKey('public')))?.toString()).toBe(signed.note);
 });
 
-test('a gateway halted before it keeps its note does not leave it over a later one', async () => {
+test('L9: a gateway halted before it keeps its note does not leave it over a later one', async () => {
   const reached = Promise.withResolvers<undefined>();
   const go = Promise.withResolvers<undefined>();
   const replace = async (key: string, bytes: Uint8Array): Promise<void> => {
@@ -82,7 +82,7 @@ test('a gateway halted before it keeps its note does not leave it over a later o
   expect((await context.tiles.get(signedKey('public')))?.toString()).toBe(signed.note);
 });
 
-test('a batch that does not follow the signed head is not signed', async () => {
+test('L5: a batch that does not follow the signed head is not signed', async () => {
   await signBatch(context, batch(0n, 2n));
   await expect(signBatch(context, batch(1n, 5n))).rejects.toMatchObject({ code: 'CONTRADICTION' });
   await expect(signBatch(context, batch(3n, 5n))).rejects.toMatchObject({ code: 'CONTRADICTION' });
@@ -109,7 +109,7 @@ test('a published head only grows', async () => {
   expect((await findPublishedHead(database, context.ledgerId))?.size).toBe(5n);
 });
 
-test('a gateway that begins the log while another signs does not take the note back', async () => {
+test('L9: a gateway that begins the log while another signs does not take the note back', async () => {
   const signed = await signBatch(context, batch(0n, 2n));
   const looked: TileStore['get'] = () => Promise.resolve(undefined); // it looked before the other had begun
   await rm(join(fixture.folder, 'keys'), { recursive: true });

@@ -38,7 +38,7 @@ const open = (onStep?: (step: CommitStep) => Promise<void> | void): Promise<Ledg
 const append = (ledger: Ledger, count: number): Promise<string[]> => appendTags(database, ledger, count);
 
 describe('the commit protocol', () => {
-  test('gives queued records contiguous indices and publishes a tree that a stranger can re-derive', async () => {
+  test('L5: gives queued records contiguous indices and publishes a tree that a stranger can re-derive', async () => {
     const ledger = await open();
     await append(ledger, 600);
     await published(ledger, 600n);
@@ -56,7 +56,7 @@ describe('the commit protocol', () => {
     expect((await ledger.readEntries(0n, 50, NOTHING)).map(({ recordId }) => recordId)).toEqual(ids);
   });
 
-  test('forgets records whose transaction rolled back', async () => {
+  test('L5: forgets records whose transaction rolled back', async () => {
     const ledger = await open();
     const prepared = await ledger.prepare({ name: 'public/app' }, [tagSet('lost')]);
     await expect(
@@ -83,7 +83,7 @@ describe('the commit protocol', () => {
   });
 
   test.each<CommitStep>(['sequenced', 'staged', 'signed', 'published', 'promoted'])(
-    'resumes after a stop behind step %s',
+    'L4: resumes after a stop behind step %s',
     async (stopAfter) => {
       const stopped = Promise.withResolvers<undefined>();
       const ledger = await open((step) => {
@@ -104,7 +104,7 @@ describe('the commit protocol', () => {
     },
   );
 
-  test('freezes rather than putting a short bundle at its final key', async () => {
+  test('L6: freezes rather than putting a short bundle at its final key', async () => {
     const ledger = await open(async (step) => {
       if (step === 'published')
         await database.prisma.$executeRawUnsafe('DELETE FROM ledger_entry WHERE index = 7');
@@ -118,7 +118,7 @@ describe('the commit protocol', () => {
     });
   });
 
-  test('does not sequence twice when two gateways run', async () => {
+  test('L3: does not sequence twice when two gateways run', async () => {
     const [first, second] = [await open(), await open()];
     for (let round = 0; round < 10; round += 1) await Promise.all([append(first, 7), append(second, 9)]);
     await published(first, 160n);

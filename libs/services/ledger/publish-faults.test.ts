@@ -134,7 +134,7 @@ test('L2: a ledger that was put back with its tile store freezes at a head that 
   await stop();
 });
 
-test('a head that a witness knows and the entries contradict freezes the ledger', async () => {
+test('L2: a head that a witness knows and the entries contradict freezes the ledger', async () => {
   const first = await openCosigned(database);
   await appendTags(database, first.ledger, 3);
   await published(first.ledger, 3n);

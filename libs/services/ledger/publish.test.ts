@@ -133,7 +133,7 @@ describe('publication by a policy', () => {
     expect(await checkTree(ledger)).toBe(4n);
   });
 
-  test('a later cosignature of a witness takes the place of its earlier one, and never the other way round', async () => {
+  test('L10: a later cosignature of a witness takes the place of its earlier one, and never the other way round', async () => {
     const witnesses = makeWitnesses(1);
     const ledger = await open(publicationBy(policyOf(witnesses, 1)));
     await append(ledger, 1);

@@ -33,7 +33,7 @@ const append = (ledger: Ledger, count: number): Promise<string[]> => appendTags(
 
 const NOTHING = { policies: [], scopes: [], everything: false };
 
-describe('a database that was put back', () => {
+describe('L2: a database that was put back', () => {
   const tables = [
     'ledger_queue',
     'ledger_batch',
@@ -149,7 +149,7 @@ describe('a database that was put back', () => {
     await expect(append(again, 1)).rejects.toMatchObject({ code: 'FROZEN' });
   });
 
-  test('refuses to begin again a log that has begun', async () => {
+  test('L7: refuses to begin again a log that has begun', async () => {
     const first = await open();
     await append(first, 4);
     await published(first, 4n);

@@ -90,7 +90,7 @@ test('a recovery makes the partitions that the copy does not have yet', async ()
   expect(await recover(copy, await readEvidence(copy))).toEqual({ recovered: 300n });
 });
 
-test('a copy that is behind final bundles alone is found out, whatever the signed note says', async () => {
+test('L2: a copy that is behind final bundles alone is found out, whatever the signed note says', async () => {
   const before = await openEmptyCopy();
   await finish(before, await sequence(before, 256));
   const note = signCheckpoint({ origin: ORIGIN, size: 0n, root: EMPTY_ROOT }, before.signer);
@@ -99,7 +99,7 @@ test('a copy that is behind final bundles alone is found out, whatever the signe
   expect(await lagOf(await openEmptyCopy())).toContain('tile/entries/000');
 });
 
-test('a database of another history than the signed one is refused, also where it is not behind', async () => {
+test('L2: a database of another history than the signed one is refused, also where it is not behind', async () => {
   const before = await openEmptyCopy();
   await finish(before, await sequence(before, 3));
   expect(await lagOf(before)).toBeUndefined();

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-import { EMPTY_ROOT } from '@dockchains/tlog';
+import { EMPTY_ROOT, frontierRoot, parseFrontier } from '@dockchains/tlog';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { enqueue, prepareEntries } from './append.ts';
@@ -30,12 +30,14 @@ test('a batch crosses from one partition of 2^20 entries into the next', async (
   const database = await fixture.openDatabase();
   const size = PARTITION - 3n;
   const subtrees = size.toString(2).replaceAll('0', '').length;
+  const frontier = randomBytes(32 * subtrees);
+  const root = frontierRoot(parseFrontier(frontier, size));
   const [ledger] = await database.query<{ id: number }>(
     {
       name: 'test-insert-ledger',
       text: 'INSERT INTO ledger (origin, size, root, frontier) VALUES ($1, $2, $3, $4) RETURNING id',
     },
-    ['acme.example/ledger/public', size, randomBytes(32), randomBytes(32 * subtrees)],
+    ['acme.example/ledger/public', size, root, frontier],
   );
   const ledgerId = ledger?.id ?? 0;
   await enqueue(database, ledgerId, tags(6));
@@ -49,7 +51,7 @@ test('a batch crosses from one partition of 2^20 entries into the next', async (
   await ensurePartitions(database, PARTITION + 3n); // again, and the one after it
 });
 
-test('a batch that a leader thought gone commits right before ours is finished first', async () => {
+test('L3: a batch that a leader thought gone commits right before ours is finished first', async () => {
   const database = await fixture.openDatabase();
   const { ledgerId } = await fixture.contextOf(database);
   await enqueue(database, ledgerId, tags(3));

@@ -109,8 +109,8 @@ test('the quorum of n witnesses is 1 below four, else more than two thirds', () 
   expect([1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map(quorumOf)).toEqual([1, 1, 1, 3, 4, 5, 5, 6, 7, 7]);
 });
 
-describe('W4: a witness that', () => {
-  test('is slow holds nobody up whom the quorum can do without, and its cosignature is merged later', async () => {
+describe('a witness that', () => {
+  test('W4: is slow holds nobody up whom the quorum can do without, and its cosignature is merged later', async () => {
     await start(4);
     const [slow] = witnesses;
     if (slow === undefined) throw new Error('There is no witness.');
@@ -125,7 +125,7 @@ describe('W4: a witness that', () => {
     await expect.poll(() => cosignersOf(ledger, policy), { timeout: 20_000 }).toBe(4);
   });
 
-  test('is needed and fails lets the head wait, and records be signed; it is published when it is back', async () => {
+  test('W4: is needed and fails lets the head wait, and records be signed; it is published when it is back', async () => {
     await start(1);
     const [only] = witnesses;
     if (only === undefined) throw new Error('There is no witness.');
@@ -142,7 +142,7 @@ describe('W4: a witness that', () => {
   });
 
   test.each(['garbage', 'stranger', 'failing'] as const)(
-    'answers as %s and back again loses nothing',
+    'W4: answers as %s and back again loses nothing',
     async (kind) => {
       await start(2);
       const { ledger } = await open(2);
@@ -159,7 +159,7 @@ describe('W4: a witness that', () => {
     },
   );
 
-  test('has not added us yet is said so', async () => {
+  test('W4: has not added us yet is said so', async () => {
     await start(1);
     const [only] = witnesses;
     if (only === undefined) throw new Error('There is no witness.');
@@ -182,7 +182,7 @@ test('W7: one with several keys is asked once for all of them', async () => {
   expect(witnesses[0]?.statuses.filter((status) => status !== 200)).toEqual([]);
 });
 
-test('a witness that is further or less far than was thought is asked from where it is', async () => {
+test('W5: a witness that is further or less far than was thought is asked from where it is', async () => {
   await start(1);
   const { ledger } = await open(1);
   await append(ledger, 5);

@@ -102,7 +102,7 @@ const forkAt = (size: bigint): string =>
   );
 
 describe('W1: the witness', () => {
-  test('cosigns what extends what it cosigned last, and says so when it is asked', async () => {
+  test('W1: 200 for what extends what it cosigned last, and says so when it is asked', async () => {
     const hash = hashOrigin(log.origin);
     expect(await witness.findCheckpoint(hash)).toBeUndefined();
     for (const [oldSize, size] of [
@@ -123,7 +123,7 @@ describe('W1: the witness', () => {
 
   test.each([
     {
-      name: '404 for a log that it does not know',
+      name: 'W1: 404 for a log that it does not know',
       status: 404,
       body: () => ((known = false), log.submission(0, 3)),
     },
@@ -145,25 +145,29 @@ describe('W1: the witness', () => {
         return bodyOf(3, { note: encodeNote(parseNote(await log.note(3)).text, [...lines, ...wrong]) });
       },
     },
-    { name: '400 for an old size above the checkpoint’s', status: 400, body: () => bodyOf(3, { old: 4 }) },
     {
-      name: '422 for a root of no entries that is not the empty one',
+      name: 'W1: 400 for an old size above the checkpoint’s',
+      status: 400,
+      body: () => bodyOf(3, { old: 4 }),
+    },
+    {
+      name: 'W1: 422 for a root of no entries that is not the empty one',
       status: 422,
       body: () => bodyOf(0, { note: forkAt(0n) }),
     },
     {
-      name: '422 for a proof from no entries',
+      name: 'W1: 422 for a proof from no entries',
       status: 422,
       body: () => bodyOf(3, { proof: [new Uint8Array(32)] }),
     },
-  ])('answers $name', async ({ status, body }) => {
+  ])('$name', async ({ status, body }) => {
     const answer = await addBody(await body());
     expect(answer.status).toBe(status);
     expect(answer.body).toMatch(/^.+\n$/);
     expect(await findWitnessedHead(database, log.origin)).toBeUndefined();
   });
 
-  test('answers 409 with the size that it cosigned last, in its own content type', async () => {
+  test('W1: 409 with the size that it cosigned last, in its own content type', async () => {
     expect(await addBody(await bodyOf(9, { old: 5 }))).toEqual({
       ...{ status: 409, contentType: 'text/x.tlog.size', body: '0\n' },
     });
@@ -181,7 +185,7 @@ describe('W1: the witness', () => {
     expect(await addBody(await bodyOf(9, { old: 6, note: forkAt(9n) }))).toMatchObject({ status: 409 });
   });
 
-  test('answers 422 for a proof that proves something else, and for another root at the same size', async () => {
+  test('W1: 422 for a proof that proves something else, and for another root at the same size', async () => {
     await add(0, 5);
     for (const proof of [[], [new Uint8Array(32)], await log.proof(4, 9)]) {
       expect(await addBody(await bodyOf(9, { old: 5, proof }))).toMatchObject({ status: 422 });
@@ -243,6 +247,25 @@ describe('W1: the witness', () => {
     expect(verifyNote(parseNote(addSignatures(note, [body])), [cosigner.verifierKey])).toHaveLength(1);
   });
 
+  test('L10: a clock that is put back, or stands at 0, gives no time of 0 and takes no head back', async () => {
+    let now = NOW;
+    witness = createWitness(depsOf({ clock: () => now }));
+    await add(0, 5);
+    const timeOf = async (size: number, line: string): Promise<bigint | undefined> =>
+      verifyNote(parseNote(addSignatures(await log.note(size), [line])), [cosigner.verifierKey])[0]
+        ?.timestamp;
+    for (const [at, expected] of [
+      [NOW.getTime() - 3_600_000, BigInt(NOW.getTime() / 1000 - 3600)],
+      [0, 1n],
+      [-5_000, 1n],
+    ] as const) {
+      now = new Date(at);
+      expect(await timeOf(5, (await add(5, 5)).body)).toBe(expected);
+      expect(await add(0, 3)).toMatchObject({ status: 409, body: '5\n' });
+    }
+    expect((await findWitnessedHead(database, log.origin))?.size).toBe(5n);
+  });
+
   test('asks for the log’s keys anew when they may have changed', async () => {
     let keys = [parseVerifierKey((await makeGrowingLog()).verifierKey)];
     witness = createWitness(
@@ -301,7 +324,7 @@ describe('W3, W8: a request that is malformed is answered 400', () => {
     expect(await findWitnessedHead(database, log.origin)).toBeUndefined();
   });
 
-  test('63 lines of proof are read', async () => {
+  test('W3: 63 lines of proof are read', async () => {
     await add(0, 5);
     expect(await addBody(`old 5\n${hashes(63)}\n${await log.note(9)}`)).toMatchObject({ status: 422 });
   });
