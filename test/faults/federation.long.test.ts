@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 
 import { FAULTS } from './federation-faults.ts';
 import { runSoak } from './federation-soak.ts';
+import { MESSAGE_FAULTS } from './message-faults.ts';
 
 /** Seconds of faults; SOAK_SECONDS and SOAK_SEED make another run of it, or the same again. */
 const SECONDS = 600;
@@ -12,7 +13,7 @@ test(`after ${SECONDS / 60} minutes of faults at random three organisations agre
   const seed = Number(process.env.SOAK_SEED ?? Math.floor(Math.random() * 2 ** 32));
   const seconds = Number(process.env.SOAK_SECONDS ?? SECONDS);
   await annotate(`seed ${seed}`);
-  const soak = { faults: FAULTS, seed, durationMs: 1000 * seconds };
+  const soak = { faults: [...FAULTS, ...MESSAGE_FAULTS], seed, durationMs: 1000 * seconds };
   const result = await runSoak({ ...soak, report: (line) => process.stdout.write(`${line}\n`) });
   const { acknowledged, pulled, entries, checkpoints, happened } = result;
   await annotate(`${acknowledged} pushes acknowledged, ${pulled} images pulled meanwhile`);

@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 import { jetstream, jetstreamManager, type JsMsg } from '@nats-io/jetstream';
 
 import { type Connection, decodeHeaders } from './connection.ts';
@@ -21,6 +23,8 @@ export type ConsumeOptions = {
    * durable when `gone` is aborted, with the connection, is given again too, and need not be waited for.
    */
   readonly handle: (delivery: Delivery, gone: AbortSignal) => Promise<Handled>;
+  /** Whether an error says that the message is not to be believed; any other is our own trouble, and waited out. */
+  readonly isRefusal: (reason: unknown) => boolean;
   /** Keeps a message that was tried in vain, with the reason; it is not delivered again once this resolves. */
   readonly bury: (delivery: Delivery, reason: unknown) => Promise<void>;
 };
@@ -34,6 +38,7 @@ const MAX_IN_FLIGHT = 64;
 // As many again wait in the client: a peer whose messages can't be made durable is asked for no more.
 const MAX_UNSETTLED = 128;
 const FIRST_DELAY_MS = 100;
+const OWN_TROUBLE_MS = 500;
 // The server gives a message again that it hears nothing of for 30 seconds.
 const WORKING_MS = 10_000;
 
@@ -64,8 +69,11 @@ export async function consume(
     });
     for await (const message of messages) {
       await unsettled.awaitRoom();
+      unsettled.add(message);
       const settling = await deliver(message, { ...options, gone: gone.signal });
-      if (settling !== undefined) unsettled.add(message, settling.settled);
+      void (settling?.settled ?? Promise.resolve()).finally(() => {
+        unsettled.drop(message);
+      });
     }
   } catch (cause) {
     throw new MessagingError('UNREACHABLE', `The stream of ${peer} can't be followed: it is tried again.`, {
@@ -82,12 +90,13 @@ class Unsettled {
   #isOver = false;
   #roomMade: (() => void) | undefined;
 
-  add(message: JsMsg, settled: Promise<void>): void {
+  add(message: JsMsg): void {
     this.#messages.add(message);
-    void settled.finally(() => {
-      this.#messages.delete(message);
-      this.#roomMade?.();
-    });
+  }
+
+  drop(message: JsMsg): void {
+    this.#messages.delete(message);
+    this.#roomMade?.();
   }
 
   async awaitRoom(): Promise<void> {
@@ -112,7 +121,7 @@ class Unsettled {
   }
 }
 
-type Delivering = Pick<ConsumeOptions, 'handle' | 'bury'> & { readonly gone: AbortSignal };
+type Delivering = Pick<ConsumeOptions, 'handle' | 'bury' | 'isRefusal'> & { readonly gone: AbortSignal };
 
 /** Hands a message over; what it gives is undefined if the message was answered, else resolves when it was. */
 const deliver = async (message: JsMsg, options: Delivering): Promise<Settling | undefined> => {
@@ -122,12 +131,29 @@ const deliver = async (message: JsMsg, options: Delivering): Promise<Settling | 
     ...{ subject: message.subject, attempts },
   };
   try {
-    if (attempts > MAX_DELIVERIES) throw new Error('It was given up on before it was handled.');
-    const { durable } = await options.handle(delivery, options.gone);
+    if (attempts > MAX_DELIVERIES) {
+      throw new MessagingError('REFUSED', 'The message was given up on before it was handled.');
+    }
+    const { durable } = await handleWhenWell(delivery, options);
     return { settled: settle(message, { ...options, delivery, durable }) };
   } catch (reason) {
-    await giveBack(message, { ...options, delivery, reason });
+    if (!options.gone.aborted) await giveBack(message, { ...options, delivery, reason });
     return undefined;
+  }
+};
+
+/** While our own stores are away no message is tried in vain, and none behind it. */
+const handleWhenWell = async (
+  delivery: Delivery,
+  { handle, isRefusal, gone }: Delivering,
+): Promise<Handled> => {
+  for (;;) {
+    try {
+      return await handle(delivery, gone);
+    } catch (reason) {
+      if (gone.aborted || isRefusal(reason)) throw reason;
+      await pause(OWN_TROUBLE_MS, undefined, { signal: gone });
+    }
   }
 };
 
@@ -153,10 +179,15 @@ const settle = async (
 
 const giveBack = async (
   message: JsMsg,
-  { bury, delivery, reason }: Delivering & { readonly delivery: Delivery; readonly reason: unknown },
+  {
+    bury,
+    isRefusal,
+    delivery,
+    reason,
+  }: Delivering & { readonly delivery: Delivery; readonly reason: unknown },
 ): Promise<void> => {
-  if (delivery.attempts < MAX_ATTEMPTS) {
-    message.nak(FIRST_DELAY_MS * 2 ** delivery.attempts);
+  if (delivery.attempts < MAX_ATTEMPTS || !isRefusal(reason)) {
+    message.nak(FIRST_DELAY_MS * 2 ** Math.min(delivery.attempts, MAX_ATTEMPTS));
     return;
   }
   await bury(delivery, reason).then(

@@ -15,6 +15,8 @@ export type NatsAuthority = {
 export type RevokedUsers = readonly string[];
 
 const UNLIMITED = -1;
+// A server lets in whom it finds revoked before their credential was issued, and clocks step back.
+const END_OF_TIME = 253_402_300_799;
 const MAX_PEER_SUBSCRIPTIONS = 64;
 const STREAM_BYTES = 4 * 2 ** 30;
 const HEADER_BYTES = 64 * 1024;
@@ -54,8 +56,7 @@ export function encodeOwnAccount(
   revoked: RevokedUsers,
 ): Promise<string> {
   const { operator, account } = open(authority);
-  const now = Math.floor(Date.now() / 1000);
-  const revocations = Object.fromEntries(revoked.map((user) => [user, now]));
+  const revocations = Object.fromEntries(revoked.map((user) => [user, END_OF_TIME]));
   return encodeAccount(organisation, account, { limits: ACCOUNT_LIMITS, revocations }, { signer: operator });
 }
 

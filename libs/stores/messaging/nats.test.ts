@@ -76,6 +76,7 @@ async function take(
       refuse(textOf(delivery))
         ? Promise.reject(new Error('refused'))
         : add(taken, textOf(delivery)).then(() => ({ durable: Promise.resolve() })),
+    isRefusal: () => true,
     bury: (delivery) => add(buried, textOf(delivery)),
   });
   await Promise.race([done, following]);
@@ -147,6 +148,28 @@ test(
     await peer.close();
   },
 );
+
+test('while our own stores are away messages wait, in order, and none is given up on', async () => {
+  for (const text of ['1', '2']) await publish(text);
+  const peer = await connectPeer();
+  const [tried, buried]: [string[], string[]] = [[], []];
+  const done = Promise.withResolvers<undefined>();
+  const isAway = (): boolean => tried.length < 3;
+  void consume(peer, {
+    ...{ peer: ACME, organisation: 'globex.example' },
+    handle: ({ payload }) => {
+      tried.push(Buffer.from(payload).toString());
+      if (isAway()) return Promise.reject(new Error('no database'));
+      if (tried.at(-1) === '2') done.resolve(undefined);
+      return Promise.resolve({ durable: Promise.resolve() });
+    },
+    isRefusal: () => false,
+    bury: ({ payload }) => Promise.resolve(void buried.push(Buffer.from(payload).toString())),
+  });
+  await done.promise;
+  expect({ tried, buried }).toEqual({ tried: ['1', '1', '1', '2'], buried: [] });
+  await peer.close();
+});
 
 test('F10: after kill -9 of the server a peer goes on where it was', async () => {
   await publish('1');
@@ -247,6 +270,7 @@ test('the consumer of who is no peer any more is taken away', async () => {
   const following = consume(peer, {
     ...{ peer: ACME, organisation: 'globex.example' },
     handle: () => Promise.resolve({ durable: Promise.resolve() }),
+    isRefusal: () => true,
     bury: () => Promise.resolve(),
   });
   await expect(following).rejects.toMatchObject({ code: 'UNREACHABLE' });

@@ -11,6 +11,7 @@ import {
 } from '@dockchains/messaging';
 
 import type { Peer } from '../peers/peers.ts';
+import { isTheirs } from '../replication/peer-log.ts';
 import {
   buryMessage,
   countDeadLetters,
@@ -149,6 +150,7 @@ const followPeer = (deps: MessagesDeps, peer: Peer, url: string): KeptConnection
       consume(connection, {
         ...{ peer: peer.organisation, organisation },
         handle: (delivery, gone) => receiveMessage({ peers, sink }, peer, { ...delivery, gone }),
+        isRefusal: (error) => error instanceof MessagingError || isTheirs(error),
         bury: (delivery, error) => {
           const reason = error instanceof Error ? error.message : String(error);
           log.warn({ organisation: peer.organisation }, 'a message was given up on');
