@@ -10,6 +10,8 @@ import { findMissing, findProgram, type RunOptions, runProgram } from './program
 export interface DockerEngine {
   /** Runs `docker` against it and gives what it printed. */
   docker(args: readonly string[], options?: Pick<RunOptions, 'input'>): Promise<string>;
+  /** For other programs that are to use it. */
+  readonly env: NodeJS.ProcessEnv;
   /** Stops it with all its containers and removes what it stored. */
   stop(): Promise<void>;
 }
@@ -48,14 +50,14 @@ export async function startDockerEngine(): Promise<DockerEngine> {
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
-  const env = {
-    ...process.env,
+  const own = {
     DOCKER_HOST: socket,
     DOCKER_CONFIG: join(folder, 'config'),
     DOCKER_BUILDKIT: '0', // the builder of the engine itself: the other is a package of its own
   };
   return {
-    docker: (args, options) => runProgram('docker', args, { ...options, env }),
+    env: own,
+    docker: (args, options) => runProgram('docker', args, { ...options, env: { ...process.env, ...own } }),
     async stop() {
       daemon.kill('SIGTERM');
       const late = setTimeout(() => daemon.kill('SIGKILL'), STOP_MS);
