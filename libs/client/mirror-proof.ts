@@ -13,12 +13,13 @@ import {
 
 import { ClientError } from './errors.ts';
 import type { Fetch } from './http.ts';
-import { openHttpLog } from './log.ts';
+import { type LogReader, openHttpLog } from './log.ts';
 
 /** An entry of another organisation's public ledger, in the mirror that a gateway has of it. */
 export type MirroredEntry = { readonly url: string; readonly organisation: string; readonly index: bigint };
 
 const WIDTH = BigInt(TILE_WIDTH);
+const MAX_SUCCESSORS = 999;
 
 /**
  * Makes the C2SP tlog-proof of an entry from a gateway's mirror of its ledger, which may be there while the ledger's own
@@ -29,10 +30,8 @@ export async function findMirroredProof(
   fetch: Fetch,
   { url, organisation, index }: MirroredEntry,
 ): Promise<string | undefined> {
-  const hash = createHash('sha256').update(`${organisation}/ledger/public`).digest('hex');
-  const log = openHttpLog(fetch, `${url}/mirror/${hash}`);
   try {
-    const checkpoint = Buffer.from(await log.readCheckpoint()).toString('utf8');
+    const { log, checkpoint } = await openNewest(fetch, { url, organisation });
     const { size } = parseCheckpoint(parseNote(checkpoint).text);
     if (size <= index) return undefined;
     const bundle = { index: index / WIDTH, width: tileWidth(0, index / WIDTH, size) };
@@ -52,4 +51,27 @@ export async function findMirroredProof(
       },
     );
   }
+}
+
+/** The mirror of a ledger, or of the last of those that followed it because one had to be closed. */
+async function openNewest(
+  fetch: Fetch,
+  { url, organisation }: Omit<MirroredEntry, 'index'>,
+): Promise<{ readonly log: LogReader; readonly checkpoint: string }> {
+  const first = `${organisation}/ledger/public`;
+  const open = async (origin: string) => {
+    const hash = createHash('sha256').update(origin).digest('hex');
+    const log = openHttpLog(fetch, `${url}/mirror/${hash}`);
+    return { log, checkpoint: Buffer.from(await log.readCheckpoint()).toString('utf8') };
+  };
+  let newest = await open(first);
+  for (let number = 2; number <= MAX_SUCCESSORS; number += 1) {
+    try {
+      newest = await open(`${first}/${number}`);
+    } catch (error) {
+      if (error instanceof ClientError && error.code === 'NOT_FOUND') break;
+      throw error;
+    }
+  }
+  return newest;
 }

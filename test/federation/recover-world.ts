@@ -58,6 +58,10 @@ export type RecoverWorld = {
   signed(): Promise<void>;
   /** Kills acme and takes away its database and blobs, and with `tiles` its staging too. */
   destroy(options: { readonly tiles: boolean }): Promise<void>;
+  /** Keeps what the others' mirrors hold now. */
+  keepMirrors(): Promise<void>;
+  /** Puts the others, which are stopped, back to that, but for what their witnesses have cosigned. */
+  putMirrorsBack(): Promise<void>;
   recover(...args: readonly string[]): Promise<Recovered>;
   /** Kills it with SIGKILL as soon as its log says this. */
   interrupt(event: string, ...args: readonly string[]): Promise<void>;
@@ -73,6 +77,17 @@ const COUNT_UNSIGNED = {
   text: `SELECT (SELECT count(*) FROM ledger_queue) + (SELECT sum(l.size - s.size) FROM ledger l
            JOIN signed_head s ON s.ledger_id = l.id)::bigint AS unsigned`,
 };
+const KEEP_MIRRORS = [
+  'CREATE TABLE kept_replica AS TABLE replica',
+  'CREATE TABLE kept_entry AS TABLE replica_entry',
+];
+const COLUMNS =
+  'next, frontier, tails, pending_note, mirrored_size, mirrored_note, cosignature, published_size, published_note';
+const PUT_MIRRORS_BACK = [
+  'DELETE FROM replica_entry',
+  `UPDATE replica r SET (${COLUMNS}) = (SELECT ${COLUMNS} FROM kept_replica k WHERE k.id = r.id)`,
+  'INSERT INTO replica_entry SELECT * FROM kept_entry',
+];
 const BOTH = ['globex.example', 'initech.example'];
 
 /** Starts them. */
@@ -94,12 +109,15 @@ export async function startRecoverWorld(): Promise<RecoverWorld> {
   };
   await allowPrivate();
 
+  // As clients do: a password takes long to check. A database that was lost has other accounts.
+  const tokens = new Map<string, Promise<string>>();
   const all = cleanup.move();
   return {
     ...{ acme, others, allowPrivate },
     async push(repository, tag, image = buildImage({ annotations: { tag } })) {
-      const pushToken = await acme.token(acme.operator, `repository:${repository}:pull,push`);
-      return pushImage(acme.url, pushToken, repository, tag, image);
+      const token = tokens.get(repository) ?? acme.token(acme.operator, `repository:${repository}:pull,push`);
+      tokens.set(repository, token);
+      return pushImage(acme.url, await token, repository, tag, image);
     },
     async mirrored(pushes) {
       for (let first = 0; first < pushes.length; first += PARALLEL) {
@@ -115,11 +133,14 @@ export async function startRecoverWorld(): Promise<RecoverWorld> {
       await database.close();
     },
     async destroy(gone) {
+      tokens.clear();
       await acme.kill9();
       await destroyDatabase(acme.databaseUrl);
       await rm(join(acme.dataDir, 'blobs'), { recursive: true });
       if (gone.tiles) await rm(tiles, { recursive: true });
     },
+    keepMirrors: () => onEach(others, KEEP_MIRRORS),
+    putMirrorsBack: () => onEach(others, PUT_MIRRORS_BACK),
     async recover(...args) {
       const child = acme.spawn('recover', '--json', ...args);
       if (child.stdout === null || child.stderr === null) throw new Error('The command has no output.');
@@ -164,6 +185,14 @@ async function awaitMirrored(
       const blob = await fetch(`${root}/blobs/${descriptor.digest}`);
       expect((await blob.arrayBuffer()).byteLength).toBe(descriptor.size);
     }
+  }
+}
+
+async function onEach(gateways: readonly TestGateway[], statements: readonly string[]): Promise<void> {
+  for (const { databaseUrl } of gateways) {
+    const database = openDatabase(databaseUrl);
+    for (const [n, text] of statements.entries()) await database.query({ name: `test-mirrors-${n}`, text });
+    await database.close();
   }
 }
 

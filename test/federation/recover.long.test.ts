@@ -1,5 +1,5 @@
 import { buildImage } from '@dockchains/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
 import { createWorkplace } from '../../apps/cli/test-io.ts';
 import { Observer, verifyHistory } from '../faults/observer.ts';
@@ -61,6 +61,22 @@ const verifyAll = async (): Promise<void> => {
   const { verifierKey } = await readKeys(acme.url);
   await verifyPushes(acme.url, acme.databaseUrl, published);
   await verifyHistory(observer.notes, `${acme.url}/log/public`, verifierKey);
+  await audit();
+};
+
+/** Waits until a ledger's checkpoint is of this origin and a peer has witnessed it. */
+const cosigned = (ledger: string, origin: string): Promise<void> =>
+  vi.waitFor(
+    async () => {
+      const note = await (await fetch(`${world.acme.url}/log/${ledger}/checkpoint`)).text();
+      expect(note.slice(0, note.indexOf('\n'))).toBe(origin);
+      expect(note).toMatch(/\n— (?:globex|initech)\.example\/witness /);
+    },
+    { timeout: 30_000, interval: 50 },
+  );
+
+const audit = async (): Promise<void> => {
+  const { acme } = world;
   const place = await createWorkplace();
   place.io.fetch = globalThis.fetch;
   const { username, password } = acme.operator;
@@ -144,7 +160,48 @@ test('staging destroyed too: all that was published is back from peers, and what
   );
   await world.push('team/app', '2.0');
   await awaitPublished(acme.databaseUrl);
-  const note = await (await fetch(`${acme.url}/log/private/checkpoint`)).text();
-  expect(note).toMatch(/^acme\.example\/ledger\/private\/2\n/);
-  expect(note).toContain('globex.example/witness');
+  await cosigned('private', 'acme.example/ledger/private/2');
+}, 180_000);
+
+test('a head was witnessed that nobody has the entries of: the public ledger is closed, and its successor tells what is left', async () => {
+  const { acme, others } = world;
+  await world.keepMirrors();
+  const lost = await world.push('public/app', 'lost');
+  await awaitPublished(acme.databaseUrl);
+  await Promise.all(others.map((other) => other.stop()));
+  await world.destroy({ tiles: true });
+  await world.putMirrorsBack();
+  await comeBack();
+
+  const receipts = await world.keepReceipts([lost]);
+  const { exitCode, report } = await world.recover('--accept-loss', '--receipts', receipts);
+  expect({ exitCode, whole: report?.whole }).toEqual({ exitCode: 1, whole: false });
+  expect(report?.ledgers[0]).toMatchObject({
+    ...{ origin: 'acme.example/ledger/public', lost: '2' },
+    successor: 'acme.example/ledger/public/2',
+  });
+  expect(report?.ledgers[1]).toMatchObject({ successor: 'acme.example/ledger/private/3' });
+  expect(report?.receipts?.lost.map(({ recordId }) => recordId)).toEqual([lost.recordId]);
+  await startAgain();
+  await awaitPublished(acme.databaseUrl);
+
+  const { verifierKey } = await readKeys(acme.url);
+  const { records } = await readWholeLog(`${acme.url}/log/public`, verifierKey);
+  expect([...records.values()][0]).toMatchObject({
+    ...{ kind: 'ledger-closed', origin: 'acme.example/ledger/public' },
+    successor: 'acme.example/ledger/public/2',
+  });
+  const told = [...records.values()].filter(({ kind }) => kind === 'tag-set');
+  expect(told.length).toBe(published.length);
+  // Peers go on with the successor: they serve what it tells, and cosign it.
+  const fresh = await world.push('public/app', 'after-third');
+  await awaitPublished(acme.databaseUrl);
+  await world.mirrored([...published.slice(0, 5), fresh]);
+  for (const { repository, tag, image } of published) {
+    const answer = await fetch(`${acme.url}/v2/${repository}/manifests/${tag}`);
+    expect(answer.headers.get('docker-content-digest')).toBe(image.descriptor.digest);
+    await answer.arrayBuffer();
+  }
+  await cosigned('public', 'acme.example/ledger/public/2');
+  await audit();
 }, 180_000);

@@ -1,12 +1,20 @@
-import { createPublicKey } from 'node:crypto';
-import { randomBytes } from 'node:crypto';
+import { createPublicKey, randomBytes } from 'node:crypto';
 
 import { createAccess } from '@dockchains/access';
 import { type BlobStore, BlobStoreError } from '@dockchains/blobs';
-import { type ManifestsRecovered, openHolders, recoverBlobs, recoverManifests } from '@dockchains/federation';
-import { findLedgerSize, type Ledgers, readFileEntries } from '@dockchains/ledger';
+import { openHolders, recoverBlobs, recoverManifests } from '@dockchains/federation';
+import { hasInception } from '@dockchains/keys';
+import {
+  findLedgerLine,
+  findLedgerSize,
+  type LedgerPlace,
+  type Ledgers,
+  namesOf,
+  readFileEntries,
+} from '@dockchains/ledger';
 import { parseRecord, RecordError, verifyReceipt } from '@dockchains/records';
-import { createRegistry, openReplay } from '@dockchains/registry';
+import { createRegistry, openReplay, retellPublic } from '@dockchains/registry';
+import { parseOrigin } from '@dockchains/tlog';
 
 import { openLedgerKeys, openLedgers } from '../ledgers.ts';
 import { openMetrics } from '../metrics.ts';
@@ -27,15 +35,20 @@ export async function recoverContent(
   const { config, database, blobs, peers, log } = deps;
   const { organisation } = config;
   const holders = openHolders({ list: () => Promise.resolve(peers) }, globalThis.fetch);
-  const manifests = await recoverManifests({ files: files.public, blobs, holders, organisation });
+  const closed = await findClosed(deps);
+  const place = closed ?? files.public;
+  const manifests = await recoverManifests({ files: place, blobs, holders, organisation });
   log.warn({ fetched: manifests.fetched, missing: manifests.missing.length }, 'manifests recovered');
-  const before = (await findLedgerSize(database, files.public.origin)) ?? 0n;
+  const before = (await findLedgerSize(database, place.origin)) ?? 0n;
+  if (closed !== undefined) await replayFrom(deps, closed, 0n);
 
   const counted = countMisses(blobs);
   const { ledgers, close } = await openThem(deps, counted.blobs);
   let lines: Pick<RecoveryReport, 'ledgers' | 'receipts'>;
   try {
-    await replayFetched(deps, { files, manifests, before });
+    const { firstIndex } = manifests;
+    if (firstIndex !== undefined && firstIndex < before) await replayFrom(deps, place, firstIndex);
+    await retell(deps, ledgers);
     lines = {
       ledgers: await describeLedgers(ledgers, files),
       ...(receipts !== undefined && { receipts: await checkReceipts(deps, ledgers, receipts) }),
@@ -104,21 +117,39 @@ function countMisses(blobs: BlobStore): { blobs: BlobStore; misses: ReadonlySet<
   return { blobs: { ...blobs, read }, misses };
 }
 
-/** Manifests that came only now, of records that an earlier run has replayed: those are replayed again. */
-async function replayFetched(
+/** Replays records of files from an index on, for manifests that came only now, or of a ledger that is never opened again; a second time is no harm. */
+async function replayFrom(
   { database, blobs }: RecoveryDeps,
-  { files, manifests, before }: { files: FilesRecovered; manifests: ManifestsRecovered; before: bigint },
+  place: LedgerPlace,
+  start: bigint,
 ): Promise<void> {
-  const { firstIndex } = manifests;
-  if (firstIndex === undefined || firstIndex >= before) return;
   const replay = openReplay(blobs, 'public');
-  for await (const part of readFileEntries(files.public)) {
-    const due = part.filter(({ index }) => index >= firstIndex);
+  for await (const part of readFileEntries(place)) {
+    const due = part.filter(({ index }) => index >= start);
     if (due.length === 0) continue;
     await database.transaction(async (transaction) => {
       for (const { entry } of due) await replay(transaction, parseRecord(entry));
     });
   }
+}
+
+/** The public ledger that was closed last, while its successor has not begun: afterwards what its records say is the successor's to say. */
+async function findClosed({ config, tiles }: RecoveryDeps): Promise<LedgerPlace | undefined> {
+  const { keysDirectory, organisation } = config;
+  const { current, closed } = await findLedgerLine(keysDirectory, organisation, 'public');
+  const last = closed.at(-1);
+  if (last === undefined || (await hasInception(keysDirectory, current))) return undefined;
+  const origin = parseOrigin(last.origin);
+  return { tiles, origin, name: namesOf(origin).files };
+}
+
+/** A successor tells anew what is there. */
+async function retell({ config, database, clock, log }: RecoveryDeps, ledgers: Ledgers): Promise<void> {
+  const { keysDirectory, organisation } = config;
+  const { closed } = await findLedgerLine(keysDirectory, organisation, 'public');
+  if (closed.length === 0) return;
+  const told = await retellPublic({ database, ledger: ledgers.public, organisation, clock, randomBytes });
+  log.warn(told, 'repositories recorded anew in the successor');
 }
 
 async function describeLedgers(ledgers: Ledgers, files: FilesRecovered): Promise<LedgerReport[]> {

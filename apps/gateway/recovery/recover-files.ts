@@ -15,7 +15,7 @@ import {
   reachOfFiles,
   successorOf,
 } from '@dockchains/ledger';
-import { parseOrigin } from '@dockchains/tlog';
+import { type Origin, parseOrigin } from '@dockchains/tlog';
 
 import { cannotRecover, type RecoveryDeps } from './deps.ts';
 import type { RecoverOptions } from './options.ts';
@@ -50,6 +50,7 @@ export async function recoverLedgerFiles(
 async function recoverPublic(deps: RecoveryDeps, options: RecoverOptions): Promise<FilesRecovered['public']> {
   const { log, peers } = deps;
   const files = filesOf(deps, 'public');
+  if (!(await hasInception(deps.config.keysDirectory, files.origin))) return notBegun(files);
   const heads = await findOwnHeads(peers, files, globalThis.fetch);
   if ((await findSignedFile(files)) === undefined) requireAnswers(heads.problems, options);
   const found = await recoverEntries(files, heads);
@@ -57,9 +58,14 @@ async function recoverPublic(deps: RecoveryDeps, options: RecoverOptions): Promi
   const { origin, size, taken, from, signedSize } = recovered;
   const facts = { origin, size: `${size}`, taken: `${taken}`, from, signedSize: `${signedSize}` };
   log.warn(facts, 'entries recovered');
-  if ((await findSignedFile(files)) === undefined) {
+  const isTraced = (await findSignedFile(files)) !== undefined;
+  if (isTraced && signedSize <= size) return recovered;
+  if (options.acceptLoss) {
+    requireAnswers(heads.problems, options);
+    await close(deps, origin, { size: signedSize, kept: size });
+  } else if (!isTraced) {
     throw cannotRecover(
-      `Neither the tile store nor a peer has entries of ${origin}: put the tile store back from its backup, or add peers that mirror it (--peer URL --fingerprint F).`,
+      `Neither the tile store nor a peer has entries of ${origin}; peers know of ${signedSize}. Put the tile store back from its backup, or add peers that mirror it (--peer URL --fingerprint F); or run this again with --accept-loss: the ledger is closed for good, and ${successorOf(origin)} begins.`,
     );
   }
   return recovered;
@@ -70,7 +76,7 @@ async function recoverPrivate(
   deps: RecoveryDeps,
   options: RecoverOptions,
 ): Promise<FilesRecovered['private']> {
-  const { config, database, log, peers, clock } = deps;
+  const { config, database, peers } = deps;
   const files = filesOf(deps, 'private');
   const signed = await findSignedFile(files);
   if (signed !== undefined) {
@@ -79,9 +85,7 @@ async function recoverPrivate(
   }
   const { origin } = files;
   // An earlier run closed the one before: its successor begins with the ledgers' opening.
-  if (!(await hasInception(config.keysDirectory, origin))) {
-    return { ...files, size: 0n, taken: 0n, from: undefined, signedSize: 0n, problems: [] };
-  }
+  if (!(await hasInception(config.keysDirectory, origin))) return notBegun(files);
   const inDatabase = (await findLedgerSize(database, origin)) ?? 0n;
   if (inDatabase > 0n) {
     throw cannotRecover(
@@ -96,12 +100,23 @@ async function recoverPrivate(
     );
   }
   requireAnswers(heads.problems, options);
-  const successor = successorOf(origin);
-  await closeLedger(config.keysDirectory, {
-    ...{ origin, successor, size: `${signedSize}`, kept: '0', at: clock().toISOString() },
-  });
-  log.error({ origin, successor, lost: `${signedSize}` }, 'ledger closed: its entries are lost');
+  await close(deps, origin, { size: signedSize, kept: 0n });
   return { ...files, size: 0n, taken: 0n, from: undefined, signedSize, problems: heads.problems };
+}
+
+/** The successor of a ledger that an earlier run closed, which begins when the ledgers are opened. */
+const notBegun = (files: LedgerFiles): LedgerFiles & EntriesRecovered => ({
+  ...{ ...files, size: 0n, taken: 0n, from: undefined, signedSize: 0n, problems: [] },
+});
+
+async function close(
+  { config, log, clock }: RecoveryDeps,
+  origin: Origin,
+  { size, kept }: { readonly size: bigint; readonly kept: bigint },
+): Promise<void> {
+  const facts = { origin, successor: successorOf(origin), size: `${size}`, kept: `${kept}` };
+  await closeLedger(config.keysDirectory, { ...facts, at: clock().toISOString() });
+  log.error(facts, 'ledger closed: entries of it are lost');
 }
 
 /** A peer that can't be asked may know of more than the others: what would be signed over that, nobody would forgive. */

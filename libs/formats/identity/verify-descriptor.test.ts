@@ -1,3 +1,6 @@
+import { generateKeyPairSync } from 'node:crypto';
+
+import { createNoteSigner, encodeVerifierKey } from '@dockchains/tlog';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import { encodeEnvelope, parseEnvelope, signedBytes } from './envelope.ts';
@@ -98,6 +101,20 @@ describe('a descriptor', () => {
   });
 });
 
+const logKeyOf = (name: string): string => {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  return encodeVerifierKey(createNoteSigner({ name, privateKey }).verifierKey);
+};
+
+test('a log that had to be closed is followed by one with a number', async () => {
+  const { keys } = first;
+  const logs = { public: logKeyOf('acme.example/ledger/public/2'), private: keys.logs.private };
+  const followed = next({ keys: { ...keys, logs } });
+  const signed = await signDescriptor(followed, [key]);
+  const { descriptor } = await verifyDescriptor(signed, key.fingerprint, { after: known });
+  expect(descriptor.keys.logs).toEqual(logs);
+});
+
 describe('refused although it is signed', () => {
   test.each<{ name: string; text: () => string }>([
     { name: 'not canonical', text: () => textOf(first) },
@@ -121,6 +138,13 @@ describe('refused although it is signed', () => {
         keys: { ...keys, logs: { ...keys.logs, public: keys.logs.private } },
       }),
     },
+    ...['1', '02', '1000', '2/2'].map((number) => ({
+      name: `a log that is no successor, by the number ${number}`,
+      change: ({ keys, ...valid }: Descriptor) => ({
+        ...valid,
+        keys: { ...keys, logs: { ...keys.logs, public: logKeyOf(`acme.example/ledger/public/${number}`) } },
+      }),
+    })),
     {
       name: 'a cosigner that is no cosigner',
       change: ({ keys, ...valid }) => ({ ...valid, keys: { ...keys, witness: keys.logs.public } }),

@@ -134,7 +134,7 @@ async function upsertRepositories(
 ): Promise<(name: string) => bigint> {
   const all = [...repositories.values()];
   const rows = await transaction.query<{ id: bigint; name: string }>(UPSERT_REPOSITORIES, [
-    ...[generation, origin, organisation, origin.endsWith('/public') ? 'public' : 'private'],
+    ...[generation, origin, organisation, /\/public(?:\/[0-9]+)?$/.test(origin) ? 'public' : 'private'],
     ...[all.map(({ name }) => name), all.map(({ source }) => source ?? null)],
     ...[all.map(({ first }) => first), all.map(({ last }) => last), all.map(({ index }) => index)],
   ]);

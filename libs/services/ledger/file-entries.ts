@@ -7,6 +7,9 @@ import { listStaged, parseStagedBatch } from './staging.ts';
 
 const WIDTH = BigInt(TILE_WIDTH);
 
+/** Where the files of one ledger lie. */
+export type LedgerPlace = Pick<LedgerFiles, 'tiles' | 'origin' | 'name'>;
+
 /** The files of one ledger, without its database: whoever writes them holds the ledger's lock. */
 export interface LedgerFiles {
   readonly tiles: TileStore;
@@ -25,7 +28,7 @@ export async function* readFileEntries({
   tiles,
   name,
   origin,
-}: LedgerFiles): AsyncGenerator<readonly SourcedEntry[]> {
+}: LedgerPlace): AsyncGenerator<readonly SourcedEntry[]> {
   let size = 0n;
   for (;;) {
     const bytes = await tiles.get(keyOf(name, entriesPath({ index: size / WIDTH, width: TILE_WIDTH })));

@@ -20,6 +20,6 @@ export { gatherLedgers } from './ledgers.ts';
 export type { LedgerName, Ledgers } from './ledgers.ts';
 export { sequencerLock } from './sequencer.ts';
 export type { Cosigned, Publication } from './publish.ts';
-export { type LedgerFiles, reachOfFiles, readFileEntries } from './file-entries.ts';
+export { type LedgerFiles, type LedgerPlace, reachOfFiles, readFileEntries } from './file-entries.ts';
 export { findSignedFile, keepSignedFile, type Refill, refillFiles } from './refill.ts';
 export type { FoundEntry, IndexedEntry, Shown } from './reads.ts';

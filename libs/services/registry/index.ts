@@ -13,4 +13,5 @@ export type { TagSummary } from './list-tags.ts';
 export type { Page } from './page.ts';
 export { createRegistry, type Registry } from './registry.ts';
 export { openReplay, type ReplayRecord } from './replay-record.ts';
+export { retellPublic } from './retell-all.ts';
 export { isUploadId } from './uploads.ts';

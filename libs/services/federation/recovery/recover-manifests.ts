@@ -1,5 +1,5 @@
 import { type BlobStore } from '@dockchains/blobs';
-import { type LedgerFiles, readFileEntries } from '@dockchains/ledger';
+import { type LedgerPlace, readFileEntries } from '@dockchains/ledger';
 import { type Digest, parseRepositoryName, type RepositoryName } from '@dockchains/oci';
 import { type LedgerRecord, parseRecord } from '@dockchains/records';
 
@@ -19,7 +19,7 @@ export type ManifestsRecovered = {
 };
 
 type Deps = {
-  readonly files: LedgerFiles;
+  readonly files: LedgerPlace;
   readonly blobs: Pick<BlobStore, 'stat' | 'put'>;
   readonly holders: Holders;
   readonly organisation: string;

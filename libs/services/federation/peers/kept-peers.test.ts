@@ -1,0 +1,93 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { type Database, openDatabase } from '@dockchains/database';
+import { createCertificateKey, openCertificateKey, signDescriptor } from '@dockchains/identity';
+import { findKeptPeers, keepPeers } from '@dockchains/keys';
+import { createTestDatabase, type TestDatabase } from '@dockchains/testing';
+import { createCosigner, createNoteSigner, encodeVerifierKey } from '@dockchains/tlog';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import { peerOf } from '../testing/replicas.ts';
+import { keepPeersBesideKeys, restorePeers } from './kept-peers.ts';
+import { readActivePeers } from './peer-rows.ts';
+
+const PEER = 'globex.example';
+const clock = (): Date => new Date();
+const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+let keysDirectory: string;
+let lost: TestDatabase;
+let database: Database;
+
+beforeEach(async () => {
+  keysDirectory = await mkdtemp(join(tmpdir(), 'dockchains-kept-peers-'));
+  lost = await createTestDatabase();
+  database = openDatabase(lost.url);
+});
+afterEach(async () => {
+  await database.close();
+  await lost.drop();
+  await rm(keysDirectory, { recursive: true });
+});
+
+/** What a peer's gateway would say of it, signed, as it is kept. */
+const makeKept = async (): Promise<string> => {
+  const certificate = await openCertificateKey(
+    await createCertificateKey(PEER, new Date(Date.now() - 1_000)),
+  );
+  const logKey = (name: string): string =>
+    encodeVerifierKey(createNoteSigner({ name, ...generateKeyPairSync('ed25519') }).verifierKey);
+  const cosigner = (name: string): string =>
+    encodeVerifierKey(createCosigner({ name, ...generateKeyPairSync('ed25519') }).verifierKey);
+  const { descriptor } = peerOf(PEER, 'http://127.0.0.1:1', logKey(PEER));
+  const envelope = await signDescriptor(
+    {
+      ...descriptor,
+      created: new Date().toISOString(),
+      certificate: certificate.certificate,
+      keys: {
+        logs: { public: logKey(`${PEER}/ledger/public`), private: logKey(`${PEER}/ledger/private`) },
+        witness: cosigner(`${PEER}/witness`),
+        mirror: cosigner(`${PEER}/mirror`),
+        message: randomBytes(32).toString('base64'),
+        nats: 'UDFCFC5KVDSLUDHCCR5EVQ7AQN6OEIVWPY5R22T5C2LYNSD6NMZWUBCY',
+        receipt: { kty: 'OKP', crv: 'Ed25519', x: randomBytes(32).toString('base64url') },
+        sealing: randomBytes(32).toString('hex'),
+      },
+      endpoints: { ...descriptor.endpoints, registry: '127.0.0.1:1' },
+    },
+    [certificate],
+  );
+  const { fingerprint } = certificate;
+  const peer = { url: 'http://127.0.0.1:1', fingerprint, mutual: true, envelope };
+  return `${JSON.stringify({ version: 1, peers: [peer] })}\n`;
+};
+
+test('peers that were kept beside the keys come back into a database that knows none, once', async () => {
+  expect(await restorePeers({ database, keysDirectory, clock })).toEqual([]);
+  const kept = await makeKept();
+  await keepPeers(keysDirectory, kept);
+  expect(await restorePeers({ database, keysDirectory, clock })).toEqual([PEER]);
+  expect((await readActivePeers(database)).map(({ organisation }) => organisation)).toEqual([PEER]);
+  expect(await restorePeers({ database, keysDirectory, clock })).toEqual([]);
+});
+
+test('what the database knows of peers is kept beside the keys', async () => {
+  const kept = await makeKept();
+  await keepPeers(keysDirectory, kept);
+  await restorePeers({ database, keysDirectory, clock });
+  await rm(join(keysDirectory, 'peers.json'));
+  const peers = { onChange: () => () => undefined };
+  await keepPeersBesideKeys({ database, keysDirectory, peers, log })();
+  expect(await findKeptPeers(keysDirectory)).toBe(kept);
+});
+
+test('a file that is none stops the start', async () => {
+  for (const text of ['{', '{"version":2,"peers":[]}']) {
+    await keepPeers(keysDirectory, text);
+    await expect(restorePeers({ database, keysDirectory, clock })).rejects.toMatchObject({ code: 'BAD_KEY' });
+  }
+});
