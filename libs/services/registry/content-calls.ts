@@ -2,6 +2,7 @@ import { type Database, shareCalls, type Statement } from '@dockchains/database'
 import type { Digest } from '@dockchains/oci';
 
 import type { Lease } from './lease.ts';
+import { PUSH_PACE_MS } from './push-base.ts';
 
 /** Bytes that are in the store under a lease, and the upload session that they came by, if there was one. */
 interface ContentLink {
@@ -52,10 +53,12 @@ export function openContentCalls(database: Database): ContentCalls {
   };
   return {
     lease: shareCalls<Lease, undefined>({
+      paceMs: PUSH_PACE_MS,
       callOne: async (lease) => (await leaseAll([lease]))[0],
       callAll: leaseAll,
     }),
     link: shareCalls<ContentLink, boolean>({
+      paceMs: PUSH_PACE_MS,
       async callOne({ repositoryId, digest, size, uploadId }) {
         const [row] = await database.query<{ linked: boolean }>(LINK, [repositoryId, digest, size, uploadId]);
         return row?.linked === true;

@@ -4,6 +4,7 @@ import type { Digest, RepositoryName } from '@dockchains/oci';
 
 import { MAX_HELD_BYTES } from './hold-chunk.ts';
 import type { JudgedRow } from './judged-writes.ts';
+import { PUSH_PACE_MS } from './push-base.ts';
 import { lockKey, MAX_SESSIONS, type NewUpload } from './upload-calls.ts';
 
 /** An upload that a principal goes on with at a time; `known` are the facts by which that was judged. */
@@ -124,7 +125,7 @@ export function openUploadWrites(database: Database): UploadWrites {
       if (row === undefined) throw new Error('A statement about an upload gave no row.');
       return row;
     };
-    return shareCalls({ callOne, callAll });
+    return shareCalls({ paceMs: PUSH_PACE_MS, callOne, callAll });
   };
   const hold = share<HeldChunk, JudgedRow & { total: bigint | null }>(HOLD, (chunks) => [
     chunks.map(({ bytes }) => bytes),
