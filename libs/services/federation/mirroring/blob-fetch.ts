@@ -174,18 +174,18 @@ export class BlobFetch {
     const chunks = body[Symbol.asyncIterator]();
     try {
       if (start > 0 && status !== 206) throw new FederationError('PEER_REFUSED', 'A peer ignored the range.');
+      const pieces = cutPieces(chunks, start);
       for (let more = true; more;) {
-        const piece = takePiece(chunks);
         const left = this.size - this.#written;
         const { received } = await blobs
-          .appendUpload(uploadId, this.#written, piece.bytes, { maxBytes: left })
+          .appendUpload(uploadId, this.#written, pieces.next(), { maxBytes: left })
           .catch((error: unknown) => {
             if (error instanceof BlobStoreError) this.#written += error.received;
             throw error;
           });
         this.#written += received;
         this.#tell();
-        more = piece.hasMore();
+        more = pieces.hasMore();
       }
     } finally {
       await chunks.return?.();
@@ -219,23 +219,35 @@ function sourceFailure(error: unknown): unknown {
   throw error;
 }
 
-/** Takes some of a body's chunks; `hasMore` says, once they were read, whether the body goes on. */
-function takePiece(chunks: AsyncIterator<Uint8Array>): {
-  bytes: AsyncIterable<Buffer>;
-  hasMore: () => boolean;
-} {
+/**
+ * Gives a body's bytes in pieces that end at multiples of {@link PIECE_BYTES} of the blob: the store writes whole ones past the page cache, and has
+ * nothing to sync behind them. `hasMore` says, once a piece was read, whether the body goes on.
+ */
+function cutPieces(
+  chunks: AsyncIterator<Uint8Array>,
+  start: number,
+): { next: () => AsyncIterable<Buffer>; hasMore: () => boolean } {
+  let at = start;
+  let rest: Buffer | undefined;
   let ended = false;
   async function* take(): AsyncGenerator<Buffer> {
-    for (let taken = 0; taken < PIECE_BYTES;) {
-      const next = await chunks.next();
-      if (next.done === true) {
-        ended = true;
-        return;
-      }
-      const chunk = next.value;
-      taken += chunk.length;
-      yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    for (let room = PIECE_BYTES - (at % PIECE_BYTES); room > 0;) {
+      const chunk = rest ?? (await read());
+      if (chunk === undefined) return;
+      const taken = chunk.subarray(0, room);
+      rest = taken.length < chunk.length ? chunk.subarray(room) : undefined;
+      room -= taken.length;
+      at += taken.length;
+      yield taken;
     }
   }
-  return { bytes: take(), hasMore: () => !ended };
+  const read = async (): Promise<Buffer | undefined> => {
+    const next = await chunks.next();
+    if (next.done !== true) {
+      return Buffer.from(next.value.buffer, next.value.byteOffset, next.value.byteLength);
+    }
+    ended = true;
+    return undefined;
+  };
+  return { next: take, hasMore: () => !ended };
 }
