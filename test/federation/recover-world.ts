@@ -52,6 +52,8 @@ export type RecoverWorld = {
   /** Makes repositories of `team/` private. */
   allowPrivate(): Promise<void>;
   push(repository: string, tag: string, image?: BuiltManifest): Promise<AcknowledgedPush>;
+  /** Sets so many more tags to what was pushed, 100 at once. */
+  tagMore(repository: string, count: number, push: AcknowledgedPush | undefined): Promise<void>;
   /** Waits until both others have these pushes, and one has the blobs of these pushes. */
   mirrored(pushes: readonly AcknowledgedPush[]): Promise<void>;
   /** Waits until acme has signed all that it acknowledged, published or not. */
@@ -118,6 +120,18 @@ export async function startRecoverWorld(): Promise<RecoverWorld> {
       const token = tokens.get(repository) ?? acme.token(acme.operator, `repository:${repository}:pull,push`);
       tokens.set(repository, token);
       return pushImage(acme.url, await token, repository, tag, image);
+    },
+    async tagMore(repository, count, push) {
+      const token = await tokens.get(repository);
+      if (push === undefined || token === undefined) throw new Error('Push an image to it first.');
+      const { bytes, descriptor } = push.image;
+      for (let first = 0; first < count; first += 100) {
+        const tags = Array.from({ length: 100 }, (_, n) => `tag=more-${first + n}`).join('&');
+        const url = `${acme.url}/v2/${repository}/manifests/${descriptor.digest}?${tags}`;
+        const headers = { authorization: `Bearer ${token}`, 'content-type': descriptor.mediaType };
+        const answer = await fetch(url, { method: 'PUT', headers, body: new Uint8Array(bytes) });
+        expect(answer.status).toBe(201);
+      }
     },
     async mirrored(pushes) {
       for (let first = 0; first < pushes.length; first += PARALLEL) {

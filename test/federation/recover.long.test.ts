@@ -7,8 +7,10 @@ import type { AcknowledgedPush } from '../faults/pusher.ts';
 import { awaitPublished, readKeys, readWholeLog, verifyPushes } from '../faults/verify.ts';
 import { type RecoverWorld, startRecoverWorld } from './recover-world.ts';
 
-const PUSHES = 130;
+// With these many tags the log has a full bundle.
+const PUSHES = 30;
 const PARALLEL = 10;
+const MORE_TAGS = 200;
 
 let world: RecoverWorld;
 let observer: Observer;
@@ -29,6 +31,7 @@ beforeAll(async () => {
       )),
     );
   }
+  await world.tagMore('public/app', MORE_TAGS, published[0]);
   await world.push('team/app', '1.0');
   await awaitPublished(world.acme.databaseUrl);
   await world.mirrored(published);
@@ -192,7 +195,7 @@ test('a head was witnessed that nobody has the entries of: the public ledger is 
     successor: 'acme.example/ledger/public/2',
   });
   const told = [...records.values()].filter(({ kind }) => kind === 'tag-set');
-  expect(told.length).toBe(published.length);
+  expect(told.length).toBe(published.length + MORE_TAGS);
   // Peers go on with the successor: they serve what it tells, and cosign it.
   const fresh = await world.push('public/app', 'after-third');
   await awaitPublished(acme.databaseUrl);
