@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// `npm test` runs "quick"; `npm run test:long` runs "long": files named *.long.test.ts.
+// `npm test` runs "quick"; `npm run test:long` runs "long" and "soak": files named *.long.test.ts and *.soak.test.ts.
 export default defineConfig({
   // Node loads this file for everybody; Vitest would load another for our code, whose types are then not the same.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
@@ -17,7 +17,7 @@ export default defineConfig({
         test: {
           name: 'quick',
           include: ['{apps,libs,test,infra}/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/*.long.test.ts'],
+          exclude: ['**/node_modules/**', '**/*.{long,soak}.test.ts'],
           globalSetup: ['./libs/testing/global-setup.ts'],
         },
       },
@@ -29,6 +29,17 @@ export default defineConfig({
           testTimeout: 1_200_000,
           fileParallelism: false,
           globalSetup: ['./libs/testing/global-setup.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'soak',
+          include: ['test/**/*.soak.test.ts'],
+          testTimeout: 1_800_000,
+          globalSetup: ['./libs/testing/global-setup.ts'],
+          // They last ten minutes each, however much they get done: all at once, behind those that are in haste.
+          sequence: { groupOrder: 1 },
         },
       },
     ],

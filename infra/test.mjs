@@ -7,12 +7,12 @@ import { say } from './steps.mjs';
 import { getNode, inRoot, runAttached } from './toolchain.mjs';
 
 /** What a user runs; further arguments go to Vitest. */
-export const testQuick = (args) => runTests('quick', args);
+export const testQuick = (args) => runTests('quick', ['quick'], args);
 
-/** Kills, soaks and large ledgers; further arguments go to Vitest. */
-export const testLong = (args) => runTests('long', args);
+/** Kills, large ledgers and soaks; further arguments go to Vitest. */
+export const testLong = (args) => runTests('long', ['long', 'soak'], args);
 
-async function runTests(project, args) {
+async function runTests(name, projects, args) {
   await ensureInstalled();
   const folder = mkdtempSync(join(tmpdir(), 'dockchains-report-'));
   const report = join(folder, 'report.json');
@@ -20,13 +20,13 @@ async function runTests(project, args) {
     const code = await runAttached(getNode(), [
       inRoot('node_modules/vitest/vitest.mjs'),
       'run',
-      `--project=${project}`,
+      ...projects.map((project) => `--project=${project}`),
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${report}`,
       ...args,
     ]);
-    say(describe(project, code, existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined));
+    say(describe(name, code, existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined));
     return code;
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -34,8 +34,8 @@ async function runTests(project, args) {
 }
 
 // One line that scripts can read. A run that broke without a failed test (an error between tests) counts as one.
-function describe(project, code, report) {
+function describe(name, code, report) {
   const { numPassedTests: passed = 0, numPendingTests: skipped = 0 } = report ?? {};
   const failed = Math.max(report?.numFailedTests ?? 0, code === 0 ? 0 : 1);
-  return `${project}: ${passed} passed, ${failed} failed, ${skipped} skipped`;
+  return `${name}: ${passed} passed, ${failed} failed, ${skipped} skipped`;
 }

@@ -18,12 +18,6 @@ export interface Lease {
   readonly until: Date;
 }
 
-const LEASE: Statement = {
-  name: 'registry_extend_lease',
-  text: `INSERT INTO blob_lease AS l (repository_id, digest, until) VALUES ($1, $2, $3)
-         ON CONFLICT (repository_id, digest) DO UPDATE SET until = greatest(l.until, excluded.until)`,
-};
-
 const LEASE_ALL: Statement = {
   name: 'registry_extend_leases',
   text: `INSERT INTO blob_lease AS l (repository_id, digest, until)
@@ -32,14 +26,9 @@ const LEASE_ALL: Statement = {
 };
 
 /**
- * Keeps content from being collected, also content that is yet to be placed in the store; a removal of it that is under way
- * is waited for.
+ * Keeps contents of a repository, none of them named twice, from being collected, also what is yet to be placed in the store; a removal
+ * that is under way is waited for.
  */
-export async function leaseContent(target: Queryable, { repositoryId, digest, until }: Lease): Promise<void> {
-  await target.query(LEASE, [repositoryId, digest, until]);
-}
-
-/** As {@link leaseContent}, for several digests of a repository, none of them twice. */
 export async function leaseContents(
   target: Queryable,
   { repositoryId, digests, until }: Omit<Lease, 'digest'> & { readonly digests: readonly Digest[] },

@@ -45,7 +45,7 @@ export interface Mirrors extends Omit<MirrorStore, 'evict'> {
 }
 
 /** Applies records within one transaction. */
-export interface MirrorWriter {
+interface MirrorWriter {
   /** Applies a record. Manifests that are neither there nor among the kept ones stay absent. */
   apply(record: ManifestRecord, mirror: MirrorPlace): Promise<void>;
   /** Takes a repository that its origin has withdrawn out of everybody's sight, and lets its content go. */

@@ -50,7 +50,7 @@ export interface Mirroring {
 }
 
 /** A list, and of a mirrored repository how old it may be. */
-export type FreshList<List> = { readonly list: List; readonly freshness: Freshness | undefined };
+type FreshList<List> = { readonly list: List; readonly freshness: Freshness | undefined };
 
 // An answer that there is no such thing is as good as the origin's own for so long.
 const FRESH_SECONDS = 15;
