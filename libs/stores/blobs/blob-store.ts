@@ -25,7 +25,13 @@ export type ShortSource =
   | { readonly head: Buffer; readonly rest: ByteSource };
 
 /** Of an append: `head` comes before the source's bytes; more than `maxBytes` is refused; `signal` ends the wait for a source that has stopped. */
-export type AppendOptions = { head?: Buffer; maxBytes?: number; signal?: AbortSignal };
+export type AppendOptions = {
+  head?: Buffer;
+  maxBytes?: number;
+  signal?: AbortSignal;
+  /** Hears, again and again while the source is read, how many of its first bytes the upload can be read up to. */
+  onReadable?: (received: number) => void;
+};
 
 /** A blob taken out of its place, on its way to be removed; `size` in bytes, `key` is the store's own. */
 export type SetAside = { key: string; digest: Digest; size: number };

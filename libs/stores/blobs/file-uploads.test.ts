@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { appendFile, mkdtemp, readdir, readFile, rm, symlink, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
+import { PassThrough, Readable, Writable } from 'node:stream';
 
 import { digestOf } from '@dockchains/oci';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import type { BlobStore } from './blob-store.ts';
 import { openFileBlobStore } from './file-blob-store.ts';
@@ -117,6 +117,30 @@ test.each([-1, 4, 1.5, NaN])('refuses offset %d of an upload of 3 bytes, which s
   await store.appendUpload(ID, 0, from('abc'));
   await expect(store.appendUpload(ID, offset, from('x'))).rejects.toMatchObject({ code: 'OFFSET_INVALID' });
   expect(await onDisk()).toBe('abc');
+});
+
+test('tells, while a source goes on, up to where the upload can be read', async () => {
+  const bytes = randomBytes(5 * 2 ** 20 + 17);
+  const source = new PassThrough();
+  const told: number[] = [];
+  const appended = store.appendUpload(ID, 0, source, { onReadable: (received) => told.push(received) });
+  source.write(bytes.subarray(0, -17));
+  await vi.waitFor(() => {
+    expect(told.at(-1)).toBe(5 * 2 ** 20);
+  });
+  await using part = await store.openUpload(ID, { start: 0, end: 5 * 2 ** 20 - 1 });
+  const read: Buffer[] = [];
+  const sink = new Writable({
+    write(chunk: Buffer, _, done) {
+      read.push(Buffer.from(chunk)); // its memory is used again
+      done();
+    },
+  });
+  expect(await part.sendTo(sink)).toBe(true);
+  expect(bytes.subarray(0, -17).equals(Buffer.concat(read))).toBe(true);
+  source.end(bytes.subarray(-17));
+  expect(await appended).toEqual({ received: bytes.length });
+  expect(told).toEqual(told.toSorted((a, b) => a - b));
 });
 
 test('leaves the upload as it was when the digest is another', async () => {

@@ -23,9 +23,10 @@ export type WriteTarget = { file: PieceFile; offset: number; hash: PieceHash | u
 export async function writeStream(
   { file, offset, hash }: WriteTarget,
   source: ByteSource,
-  { head, maxBytes = Infinity, signal }: AppendOptions,
+  { head, maxBytes = Infinity, signal, onReadable }: AppendOptions,
 ): Promise<Written> {
   const pending: Promise<void>[] = [];
+  let inOrder = Promise.resolve();
   let piece: Buffer | undefined;
   let filled = 0;
   let received = 0;
@@ -49,6 +50,15 @@ export async function writeStream(
     const writing = write(bytes, offset + received - filled);
     writing.catch(() => undefined); // it is awaited by a later flush or the end
     pending.push(writing);
+    if (onReadable !== undefined) {
+      const [before, end] = [inOrder, received];
+      inOrder = writing
+        .then(() => before)
+        .then(() => {
+          onReadable(end);
+        });
+      inOrder.catch(() => undefined); // what failed is told of by the write
+    }
     return pending.length >= MAX_PENDING ? pending.shift() : undefined;
   };
   const take = (chunk: Buffer): Promise<void> | undefined => {

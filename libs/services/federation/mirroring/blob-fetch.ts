@@ -17,8 +17,6 @@ export interface BlobFetchDeps {
   readonly commit: (uploadId: string) => Promise<void>;
 }
 
-// Readers are told of so many bytes at a time.
-const PIECE_BYTES = 4 * 1024 * 1024;
 // Nobody gets a whole blob before its digest was found right.
 const WITHHELD_BYTES = 4096;
 
@@ -171,24 +169,26 @@ export class BlobFetch {
     const { blobs, uploadId, via } = this.#deps;
     const start = this.#written;
     const { status, body } = await openBlobAt(holder, { digest: this.digest, start, via });
-    const chunks = body[Symbol.asyncIterator]();
+    if (start > 0 && status !== 206) {
+      await body[Symbol.asyncIterator]().return?.();
+      throw new FederationError('PEER_REFUSED', 'A peer ignored the range.');
+    }
+    const reach = (received: number): void => {
+      this.#written = start + received;
+      this.#tell();
+    };
     try {
-      if (start > 0 && status !== 206) throw new FederationError('PEER_REFUSED', 'A peer ignored the range.');
-      const pieces = cutPieces(chunks, start);
-      for (let more = true; more;) {
-        const left = this.size - this.#written;
-        const { received } = await blobs
-          .appendUpload(uploadId, this.#written, pieces.next(), { maxBytes: left })
-          .catch((error: unknown) => {
-            if (error instanceof BlobStoreError) this.#written += error.received;
-            throw error;
-          });
-        this.#written += received;
-        this.#tell();
-        more = pieces.hasMore();
-      }
-    } finally {
-      await chunks.return?.();
+      const { received } = await blobs.appendUpload(uploadId, start, buffersOf(body), {
+        maxBytes: this.size - start,
+        onReadable: reach,
+      });
+      reach(received);
+    } catch (error) {
+      if (!(error instanceof BlobStoreError)) throw error;
+      // Of a source that failed the store keeps what came before; of one that gave too much it keeps nothing, and who has read of it begins anew.
+      if (error.code !== 'SOURCE_FAILED') this.#attempt += 1;
+      reach(error.received);
+      throw error;
     }
   }
 
@@ -219,35 +219,7 @@ function sourceFailure(error: unknown): unknown {
   throw error;
 }
 
-/**
- * Gives a body's bytes in pieces that end at multiples of {@link PIECE_BYTES} of the blob: the store writes whole ones past the page cache, and has
- * nothing to sync behind them. `hasMore` says, once a piece was read, whether the body goes on.
- */
-function cutPieces(
-  chunks: AsyncIterator<Uint8Array>,
-  start: number,
-): { next: () => AsyncIterable<Buffer>; hasMore: () => boolean } {
-  let at = start;
-  let rest: Buffer | undefined;
-  let ended = false;
-  async function* take(): AsyncGenerator<Buffer> {
-    for (let room = PIECE_BYTES - (at % PIECE_BYTES); room > 0;) {
-      const chunk = rest ?? (await read());
-      if (chunk === undefined) return;
-      const taken = chunk.subarray(0, room);
-      rest = taken.length < chunk.length ? chunk.subarray(room) : undefined;
-      room -= taken.length;
-      at += taken.length;
-      yield taken;
-    }
-  }
-  const read = async (): Promise<Buffer | undefined> => {
-    const next = await chunks.next();
-    if (next.done !== true) {
-      return Buffer.from(next.value.buffer, next.value.byteOffset, next.value.byteLength);
-    }
-    ended = true;
-    return undefined;
-  };
-  return { next: take, hasMore: () => !ended };
+async function* buffersOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  for await (const { buffer, byteOffset, byteLength } of body)
+    yield Buffer.from(buffer, byteOffset, byteLength);
 }
