@@ -28,6 +28,7 @@ export default defineConfig({
           include: ['{apps,libs,test}/**/*.long.test.ts'],
           testTimeout: 1_200_000,
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
           globalSetup: ['./libs/testing/global-setup.ts'],
         },
       },
@@ -39,7 +40,7 @@ export default defineConfig({
           testTimeout: 1_800_000,
           globalSetup: ['./libs/testing/global-setup.ts'],
           // They last ten minutes each, however much they get done: all at once, behind those that are in haste.
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

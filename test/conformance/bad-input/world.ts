@@ -73,6 +73,12 @@ export async function openWorld(): Promise<World> {
       ([, state]) => !state.startsWith('0 '),
     );
   await vi.waitUntil(async () => !(await isPending()), { timeout: PUBLISH_MS });
+  // The catalog follows what was published by itself.
+  const followed = {
+    name: 'test_find_followed',
+    text: 'SELECT origin FROM catalog_position WHERE next >= 2',
+  };
+  await vi.waitUntil(async () => (await database.query(followed)).length > 0, { timeout: PUBLISH_MS });
 
   return {
     ...{ gateway, image, call },
