@@ -170,7 +170,7 @@ export class BlobFetch {
     const start = this.#written;
     const { status, body } = await openBlobAt(holder, { digest: this.digest, start, via });
     if (start > 0 && status !== 206) {
-      await body[Symbol.asyncIterator]().return?.();
+      await letGo(body);
       throw new FederationError('PEER_REFUSED', 'A peer ignored the range.');
     }
     const reach = (received: number): void => {
@@ -222,4 +222,11 @@ function sourceFailure(error: unknown): unknown {
 async function* buffersOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   for await (const { buffer, byteOffset, byteLength } of body)
     yield Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/** Ends an answer of which nothing is wanted: what was never read from can't be returned. */
+async function letGo(body: AsyncIterable<Uint8Array>): Promise<void> {
+  const chunks = body[Symbol.asyncIterator]();
+  await chunks.next();
+  await chunks.return?.();
 }

@@ -227,6 +227,18 @@ describe('a mirror', () => {
     expect(request?.range).toMatch(/^bytes=[1-9]/);
   });
 
+  test('takes nothing from a peer that ignores the range, and lets go of its answer at once', async () => {
+    const image = largeImage();
+    publish('1.0', image);
+    await followed('1.0', image);
+    initech.blobs.set(layerOf(image).descriptor.digest, layerOf(image).bytes);
+    globex.answer = 'broken';
+    initech.answer = 'rangeless';
+    initech.gate = new Promise(() => undefined);
+    await expect(readAll(image)).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' });
+    await expect.poll(() => initech.cutOff, { timeout: 5_000 }).toBe(1);
+  });
+
   test.each(['corrupt', 'longer'] as const)(
     'takes nothing from a peer whose bytes are %s',
     async (answer) => {

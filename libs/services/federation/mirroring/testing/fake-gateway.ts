@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** How a gateway of a test answers a request for a blob. */
-type BlobAnswer = 'whole' | 'corrupt' | 'broken' | 'longer';
+type BlobAnswer = 'whole' | 'corrupt' | 'broken' | 'longer' | 'rangeless';
 
 /** A gateway of another organisation, as far as mirrors ask it: real HTTP, and faults that the test sets. */
 export interface FakeGateway {
@@ -13,6 +13,8 @@ export interface FakeGateway {
   /** Path, range and `Dockchains-Via` of each request. */
   readonly requests: { readonly path: string; readonly range: string | undefined; readonly via: unknown }[];
   answer: BlobAnswer;
+  /** How many blobs were no longer wanted before they were sent. */
+  cutOff: number;
   /** Every request is cut off before its answer. */
   away: boolean;
   /** Blobs are held back before their last byte until this settles. */
@@ -38,8 +40,12 @@ export async function startFakeGateway(): Promise<FakeGateway> {
       response.end(manifest.bytes);
     } else if (blob !== undefined) {
       const start = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0);
-      response.writeHead(start > 0 ? 206 : 200);
-      void sendBlob(response, blob.subarray(start), gateway);
+      const from = gateway.answer === 'rangeless' ? 0 : start;
+      response.writeHead(from > 0 ? 206 : 200);
+      response.on('close', () => {
+        if (!response.writableEnded) gateway.cutOff += 1;
+      });
+      void sendBlob(response, blob.subarray(from), gateway);
     } else {
       response.writeHead(404, { 'content-type': 'application/json' });
       response.end('{"errors":[{"code":"UNKNOWN","message":"There is none."}]}');
@@ -51,7 +57,7 @@ export async function startFakeGateway(): Promise<FakeGateway> {
   const { port } = server.address() as AddressInfo;
   const gateway: FakeGateway = {
     ...{ url: `http://127.0.0.1:${port}`, manifests: new Map(), blobs: new Map(), requests: [] },
-    ...{ answer: 'whole', away: false, gate: Promise.resolve() },
+    ...{ answer: 'whole', cutOff: 0, away: false, gate: Promise.resolve() },
     close: () =>
       new Promise((resolve) => {
         server.close(() => {
