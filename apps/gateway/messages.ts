@@ -54,7 +54,7 @@ export async function openGatewayMessages({
 
 /** Asks a peer's witness over its NATS while that is connected, all others, and what goes wrong there, over HTTP. */
 export function askWitnesses(findMessages: () => Messages | undefined): AskWitness {
-  const overHttp = askOverHttp(globalThis.fetch);
+  const overHttp = askOverHttp();
   return async (address, body) => {
     const { organisation } = address;
     const messages = findMessages();
@@ -83,6 +83,6 @@ export function deliverCosigned(
     } catch {
       // What goes wrong over NATS is tried over HTTP, which says why if it fails too.
     }
-    await postCosigned(globalThis.fetch, peer, cosigned);
+    await postCosigned(peer, cosigned);
   };
 }

@@ -64,7 +64,7 @@ export async function openWitnessing(deps: WitnessingDeps, keys: LedgerKeys): Pr
   const bound: { peers?: Peers } = {};
   const peers = { list: () => bound.peers?.list() ?? readActivePeers(database) };
   const publications = createPublications({
-    ...{ database, peers, others, logs: logsOf(keys, publicUrl), fetch: globalThis.fetch },
+    ...{ database, peers, others, logs: logsOf(keys, publicUrl) },
     observePublished: ({ isPublic }, waitedMs) => {
       deps.metrics.observePublished(isPublic ? 'public' : 'private', waitedMs);
     },
@@ -137,7 +137,7 @@ async function openWitness(
       await logs.peers.refresh(peer.organisation);
       return true;
     },
-    fetchCheckpoint: fetchNotesOver(globalThis.fetch),
+    fetchCheckpoint: fetchNotesOver(),
     isFrozen: async (origin) => (await evidence.find(origin)) !== undefined,
     async reportConflict(origin, equivocation) {
       const found = await findLog(origin);

@@ -34,7 +34,7 @@ export async function recoverContent(
 ): Promise<RecoveryReport> {
   const { config, database, blobs, peers, log } = deps;
   const { organisation } = config;
-  const holders = openHolders({ list: () => Promise.resolve(peers) }, globalThis.fetch);
+  const holders = openHolders({ list: () => Promise.resolve(peers) });
   const closed = await findClosed(deps);
   const place = closed ?? files.public;
   const manifests = await recoverManifests({ files: place, blobs, holders, organisation });

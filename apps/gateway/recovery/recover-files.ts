@@ -51,7 +51,7 @@ async function recoverPublic(deps: RecoveryDeps, options: RecoverOptions): Promi
   const { log, peers } = deps;
   const files = filesOf(deps, 'public');
   if (!(await hasInception(deps.config.keysDirectory, files.origin))) return notBegun(files);
-  const heads = await findOwnHeads(peers, files, globalThis.fetch);
+  const heads = await findOwnHeads(peers, files);
   if ((await findSignedFile(files)) === undefined) requireAnswers(heads.problems, options);
   const found = await recoverEntries(files, heads);
   const recovered = { ...files, ...found, problems: [...heads.problems, ...found.problems] };
@@ -92,7 +92,7 @@ async function recoverPrivate(
       `The database holds ${inDatabase} entries of ${origin}, and the tile store nothing of it: put the tile store back from its backup.`,
     );
   }
-  const heads = await findOwnHeads(peers, files, globalThis.fetch);
+  const heads = await findOwnHeads(peers, files);
   const signedSize = heads.known.reduce((most, { head }) => (head.size > most ? head.size : most), 0n);
   if (!options.acceptLoss) {
     throw cannotRecover(

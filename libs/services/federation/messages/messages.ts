@@ -10,6 +10,7 @@ import {
   sealEnvelope,
 } from '@dockchains/messaging';
 
+import { directFetch } from '../direct-fetch.ts';
 import type { Peer } from '../peers/peers.ts';
 import { isTheirs } from '../replication/peer-log.ts';
 import {
@@ -134,7 +135,8 @@ const mayConnect = (url: string, insecure: boolean): boolean =>
 
 /** A peer's server: our consumer of its stream. */
 const followPeer = (deps: MessagesDeps, peer: Peer, url: string): KeptConnection => {
-  const { database, peers, signer, user, log, fetch = globalThis.fetch } = deps;
+  const { database, peers, signer, user, log } = deps;
+  const fetch = directFetch(deps.fetch);
   const { organisation } = signer;
   return keepOpen({
     open: async () => {

@@ -1,7 +1,8 @@
-import { openSession, type Session } from '@dockchains/client';
+import { type Fetch, openSession, type Session } from '@dockchains/client';
 import { parseRepositoryName, type RepositoryName } from '@dockchains/oci';
 import { LRUCache } from 'lru-cache';
 
+import { fetchWithin } from '../direct-fetch.ts';
 import type { Peers } from '../peers/peers.ts';
 
 /** A gateway that may have another organisation's content, and under which name. */
@@ -28,11 +29,11 @@ const AVOID_MS = 30_000;
 const MAX_AVOIDED = 1_000;
 
 /** Opens the holders among the active peers. */
-export function openHolders(peers: Pick<Peers, 'list'>, fetch: typeof globalThis.fetch): Holders {
+export function openHolders(peers: Pick<Peers, 'list'>, fetch?: Fetch): Holders {
   const avoided = new LRUCache<string, true>({ max: MAX_AVOIDED, ttl: AVOID_MS });
   const sessions = new LRUCache<string, Session>({ max: MAX_AVOIDED });
   const sessionOf = (url: string): Session => {
-    const known = sessions.get(url) ?? openSession({ url, fetch });
+    const known = sessions.get(url) ?? openSession({ url, fetch: fetchWithin(url, fetch) });
     sessions.set(url, known);
     return known;
   };

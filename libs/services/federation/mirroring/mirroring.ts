@@ -58,7 +58,7 @@ const ABSENT: readonly string[] = ['NAME_UNKNOWN', 'MANIFEST_UNKNOWN', 'BLOB_UNK
 /** Follows the peers' ledgers and serves their repositories, until closed. */
 export function openMirroring(deps: MirroringDeps): Mirroring {
   const { registry, peers, organisation } = deps;
-  const holders = openHolders(peers, deps.fetch ?? globalThis.fetch);
+  const holders = openHolders(peers, deps.fetch);
   const policies = openMirrorPolicies(deps.database);
   const fetchBlob = openBlobFetches({ ...deps, holders, policies });
   const prefetch = new Prefetch({ ...deps, policies, fetchBlob });

@@ -8,6 +8,7 @@ import {
 } from '@dockchains/identity';
 import { z } from 'zod';
 
+import { directFetch } from '../direct-fetch.ts';
 import { FederationError } from '../errors.ts';
 
 /** Where and as whom a peer is asked. */
@@ -118,10 +119,8 @@ async function ask(
   path: string,
   maxBytes: number,
 ): Promise<{ bytes: Uint8Array }> {
-  // Whom we ask was chosen by an operator: nobody sends us on.
-  const direct: Fetch = (input, init) => fetch(input, { ...init, redirect: 'error' });
   try {
-    return await sendOk(direct, { url: `${url}${path}`, maxBytes });
+    return await sendOk(directFetch(fetch), { url: `${url}${path}`, maxBytes });
   } catch (cause) {
     if (!(cause instanceof ClientError)) throw cause;
     throw new FederationError('PEER_UNREACHABLE', cause.message, { cause });

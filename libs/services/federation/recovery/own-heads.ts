@@ -1,6 +1,7 @@
 import { ClientError, type Fetch, type LogReader, openHttpLog, send } from '@dockchains/client';
 import { type Origin, TlogError, type VerifierKey } from '@dockchains/tlog';
 
+import { directFetch } from '../direct-fetch.ts';
 import type { Peer } from '../peers/peers.ts';
 import { openHead, type SignedHead } from '../replication/heads.ts';
 import { hashOrigin } from '../replication/replica.ts';
@@ -46,8 +47,8 @@ const MIRRORED = ['checkpoint', 'signed', 'pending'] as const;
 export async function findOwnHeads(
   peers: readonly Peer[],
   { origin, verifierKey }: OwnLog,
-  fetch: Fetch,
 ): Promise<OwnHeads> {
+  const fetch = directFetch();
   const held: HeldHead[] = [];
   const known: KnownHead[] = [];
   const problems: PeerProblem[] = [];

@@ -42,7 +42,7 @@ const mirror = (organisation: string, { files: built }: BuiltLog): void => {
 
 const recover = async (): Promise<EntriesRecovered> => {
   const peers = [...webs].map(([organisation, { url }]) => peerOf(organisation, url, log.verifierKey));
-  const heads = await findOwnHeads(peers, files, globalThis.fetch);
+  const heads = await findOwnHeads(peers, files);
   const recovered = await recoverEntries(files, heads);
   return { ...recovered, problems: [...heads.problems, ...recovered.problems] };
 };

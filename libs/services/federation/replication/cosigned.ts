@@ -1,6 +1,7 @@
 import { type Fetch, sendOk } from '@dockchains/client';
 import { type Origin, parseOrigin, parseSignatureLines } from '@dockchains/tlog';
 
+import { directFetch } from '../direct-fetch.ts';
 import { FederationError } from '../errors.ts';
 import type { Peer } from '../peers/peers.ts';
 
@@ -41,11 +42,11 @@ export function parseCosigned(bytes: Uint8Array): Cosigned {
 
 /** Hands cosignatures to the organisation by `POST /federation/cosigned` at its gateway. @throws ClientError */
 export async function postCosigned(
-  fetch: Fetch,
   { url }: Pick<Peer, 'url'>,
   cosigned: Cosigned,
+  fetch?: Fetch,
 ): Promise<void> {
-  await sendOk(fetch, {
+  await sendOk(directFetch(fetch), {
     ...{ url: `${url}/federation/cosigned`, method: 'POST', maxBytes: MAX_COSIGNED_BYTES },
     headers: { 'content-type': 'text/plain; charset=utf-8' },
     body: encodeCosigned(cosigned),

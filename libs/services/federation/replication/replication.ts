@@ -119,7 +119,7 @@ export async function openReplication(deps: ReplicationDeps): Promise<Replicatio
   const fetch = directFetch(deps.fetch);
   const stores = { database, tiles };
   const followed = new Map<string, Followed>();
-  const deliver = deps.deliver ?? ((peer: Peer, cosigned: Cosigned) => postCosigned(fetch, peer, cosigned));
+  const deliver = deps.deliver ?? ((peer: Peer, cosigned: Cosigned) => postCosigned(peer, cosigned, fetch));
   const common = { ...deps, fetch, deliver, pollMs: deps.pollMs ?? POLL_MS };
 
   // One change after the other: a peer that comes back must find its follower gone.

@@ -8,6 +8,8 @@ import {
   TlogError,
 } from '@dockchains/tlog';
 
+import { directFetch } from '../direct-fetch.ts';
+
 /** One address at which a witness answers, whatever number of keys it signs by. */
 export interface WitnessAddress {
   /** Of a peer; undefined for a witness of others' making. */
@@ -37,9 +39,10 @@ const TIMEOUT_MS = 5_000;
 const MAX_NOTE_BYTES = 64 * 1024;
 
 /** Asks over HTTP (tlog-witness). */
-export function askOverHttp(fetch: Fetch): AskWitness {
+export function askOverHttp(fetch?: Fetch): AskWitness {
+  const direct = directFetch(fetch);
   return async ({ url }, body) => {
-    const { status, headers, bytes } = await send(fetch, {
+    const { status, headers, bytes } = await send(direct, {
       ...{ url: `${url}/add-checkpoint`, method: 'POST', body },
       headers: { 'content-type': 'text/plain; charset=utf-8' },
       ...{ maxBytes: MAX_ADD_CHECKPOINT_BYTES, timeoutMs: TIMEOUT_MS },
@@ -49,9 +52,10 @@ export function askOverHttp(fetch: Fetch): AskWitness {
 }
 
 /** Fetches notes over HTTP, such as a log's published checkpoint. @throws ClientError; Error for a status other than 200 */
-export function fetchNotesOver(fetch: Fetch): (url: string) => Promise<string> {
+export function fetchNotesOver(fetch?: Fetch): (url: string) => Promise<string> {
+  const direct = directFetch(fetch);
   return async (url) => {
-    const { status, bytes } = await send(fetch, { url, maxBytes: MAX_NOTE_BYTES, timeoutMs: TIMEOUT_MS });
+    const { status, bytes } = await send(direct, { url, maxBytes: MAX_NOTE_BYTES, timeoutMs: TIMEOUT_MS });
     if (status === 200) return Buffer.from(bytes).toString('utf8');
     throw new Error(`The log answered with status ${status}.`);
   };

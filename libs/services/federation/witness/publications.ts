@@ -3,6 +3,7 @@ import type { Queryable } from '@dockchains/database';
 import type { Publication } from '@dockchains/ledger';
 import { encodePolicy, type Policy, type PolicyLog } from '@dockchains/tlog';
 
+import { directFetch } from '../direct-fetch.ts';
 import type { Peers } from '../peers/peers.ts';
 import { hashOrigin } from '../replication/replica.ts';
 import { createPolicies } from './policies.ts';
@@ -24,7 +25,7 @@ export interface PublicationsDeps {
   readonly logs: readonly PolicyLog[];
   /** Witnesses of others' making. */
   readonly others: Policy | undefined;
-  readonly fetch: Fetch;
+  readonly fetch?: Fetch;
   /** Hears how long a head waited between its announcement and its publication here. */
   readonly observePublished: (log: { readonly isPublic: boolean }, waitedMs: number) => void;
 }
@@ -64,7 +65,11 @@ async function findWitnessed(
     asked.map(async ({ organisation, descriptor }) => {
       const url = `${descriptor.endpoints.witness}/${hashOrigin(origin)}/checkpoint`;
       try {
-        const { status, bytes } = await send(fetch, { url, maxBytes: MAX_NOTE_BYTES, timeoutMs: TIMEOUT_MS });
+        const { status, bytes } = await send(directFetch(fetch), {
+          url,
+          maxBytes: MAX_NOTE_BYTES,
+          timeoutMs: TIMEOUT_MS,
+        });
         if (status === 200 || status === 404) answered.add(organisation);
         return status === 200 ? [Buffer.from(bytes).toString('utf8')] : [];
       } catch {
