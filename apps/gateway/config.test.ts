@@ -39,6 +39,7 @@ test('reads what is set and fills in what is not', async () => {
       insecure: false,
       trustedProxies: ['10.0.0.0/8', '::1'],
       checkpointIntervalMs: 200,
+      acknowledge: 'local',
       collectionLeaseSeconds: 3600,
       rateLimits: {
         address: { perMinute: 600_000 },

@@ -47,6 +47,8 @@ export interface Config {
   /** Addresses and networks whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
   readonly checkpointIntervalMs: number;
+  /** When a push is acknowledged: once it is durable here, or once a peer holds its records. */
+  readonly acknowledge: 'local' | 'replicated';
   /** How long content stays that nothing needs yet, or nothing needs any more. */
   readonly collectionLeaseSeconds: number;
   /** Of this gateway alone. */
@@ -155,6 +157,7 @@ const schema = z.object({
   RATE_LIMIT_GRAPHQL: rateSchema(30_000),
   RATE_LIMIT_TOKEN: rateSchema(30_000),
   RATE_LIMIT_FAILED_SIGN_INS: rateSchema(60),
+  ACK: z.enum(['local', 'replicated'], 'must be local or replicated').default('local'),
   COLLECTION_LEASE_SECONDS: z
     .string()
     .default('3600')
@@ -264,6 +267,7 @@ function toConfig(values: Values): Omit<Config, 'tracing'> {
     insecure: values.INSECURE === '1',
     trustedProxies: values.TRUSTED_PROXIES,
     checkpointIntervalMs: values.CHECKPOINT_INTERVAL_MS,
+    acknowledge: values.ACK,
     collectionLeaseSeconds: values.COLLECTION_LEASE_SECONDS,
     rateLimits: {
       address: values.RATE_LIMIT_ADDRESS,

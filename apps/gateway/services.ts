@@ -97,6 +97,7 @@ export async function openServices(
     const stores = { database, blobs, access, ledgers };
     const registry = createRegistry({
       ...{ ...stores, receiptKey, organisation, clock, randomBytes },
+      acknowledge: config.acknowledge,
       leaseSeconds: config.collectionLeaseSeconds,
     });
     const own = [ledgers.public.source(organisation), openedSource(ledgers.private, organisation)];

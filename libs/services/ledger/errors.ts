@@ -9,9 +9,11 @@ export type LedgerErrorCode =
   /** Another gateway signed meanwhile: what this one had signed was thrown away. */
   | 'OVERTAKEN'
   /** Two stores disagree about what was committed. */
-  | 'CONTRADICTION';
+  | 'CONTRADICTION'
+  /** What was written is durable here, but no peer has it yet. */
+  | 'NOT_HELD';
 
-/** A refusal by the ledger; nothing was written. */
+/** A refusal by the ledger; nothing was written, unless it is NOT_HELD. */
 export class LedgerError extends Error {
   override readonly name = 'LedgerError';
   readonly code: LedgerErrorCode;

@@ -14,6 +14,7 @@ import { QUEUED_AT_MOST } from './entries.ts';
 import { LedgerError } from './errors.ts';
 import { freezeLedger } from './freeze.ts';
 import { findPublishedHead, type KeptHead } from './heads.ts';
+import { openHeld } from './held.ts';
 import {
   findEntries,
   proveEntry,
@@ -78,6 +79,12 @@ export interface Ledger extends Cosigning {
   /** The parameters of the SQL function `ledger_enqueue`, in its order: for a function that appends as its last step. */
   queueParameters(prepared: readonly PreparedEntry[]): Parameter[];
   /**
+   * Resolves once these records, appended in a transaction that has committed, are in the published tree and, where peers replicate
+   * the ledger, a peer's mirror has cosigned that: only such a record survives the loss of everything here.
+   * @throws LedgerError NOT_HELD after 20 seconds
+   */
+  untilHeld(recordIds: readonly string[]): Promise<void>;
+  /**
    * Returns if records would be taken now: for whoever is about to take in what could not be recorded.
    * @throws LedgerError FROZEN, BUSY
    */
@@ -141,6 +148,7 @@ export async function openLedger(given: LedgerDeps): Promise<Ledger> {
   await sequencer.start();
 
   const reader = openReader(context);
+  const held = openHeld(context, (listener) => publications.subscribe(listener));
 
   // What was shown once is never taken back, also while a database put back to an earlier state is not yet recovered.
   let newest: KeptHead | undefined;
@@ -169,6 +177,7 @@ export async function openLedger(given: LedgerDeps): Promise<Ledger> {
     },
     append: (transaction, prepared) => enqueue(transaction, context.ledgerId, prepared),
     queueParameters: (prepared) => queueParameters(context.ledgerId, prepared),
+    untilHeld: (recordIds) => held.until(recordIds),
     requireWritable: () => {
       refuseWrites(sequencer, deps.origin);
     },

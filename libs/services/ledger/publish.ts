@@ -22,6 +22,8 @@ export interface Publication {
   announce(): void;
   /** A head was published here that had been announced so long before. */
   observePublished(waitedMs: number): void;
+  /** Whether somebody else holds every entry of a published head, as far as entries of this ledger may be held elsewhere. */
+  isHeld(note: string): Promise<boolean>;
   /** Heads of this ledger that peers cosigned, as whole notes by anybody: a ledger that finds itself behind one was put back. */
   findWitnessed(): Promise<readonly string[]>;
 }

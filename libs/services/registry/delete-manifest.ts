@@ -1,8 +1,10 @@
 import { immutableTag } from '@dockchains/access';
 import type { Parameter, Statement } from '@dockchains/database';
+import type { Ledger } from '@dockchains/ledger';
 import type { Digest, ManifestReference, Tag } from '@dockchains/oci';
 import type { LedgerRecord } from '@dockchains/records';
 
+import { untilAcknowledged } from './acknowledge.ts';
 import type { RegistryDeps } from './deps.ts';
 import type { ManifestRequest } from './get-manifest.ts';
 import { leaseUntil } from './lease.ts';
@@ -41,19 +43,21 @@ interface Doomed {
 /**
  * Deletes a tag, or a manifest with all its tags, at once and on the record (distribution-spec, Deleting Manifests and
  * Deleting Tags). A tag's deletion leaves its manifest and that one's other tags. Immutable tags stay, and what they name.
- * @throws OciError NAME_UNKNOWN, MANIFEST_UNKNOWN, TOOMANYREQUESTS; AccessError; LedgerError FROZEN, BUSY
+ * @throws OciError NAME_UNKNOWN, MANIFEST_UNKNOWN, TOOMANYREQUESTS; AccessError; LedgerError FROZEN, BUSY, NOT_HELD
  */
 export async function deleteManifest(deps: RegistryDeps, request: ManifestRequest): Promise<void> {
   const { principal, repository, reference } = request;
   await deps.access.require(principal, 'delete', repository);
-  await retryConflicts(async () => {
+  const { ledger, recordIds } = await retryConflicts(async () => {
     const found = await getRepository(deps.database, repository);
     const doomed = await findDoomed(deps, found.id, reference);
     const immutable = await deps.access.findImmutableTags(repository);
     const kept = doomed.tags.find((tag) => immutable.has(tag));
     if (kept !== undefined) throw immutableTag(repository, kept);
-    await deleteDoomed(deps, request, { ...found, ...doomed });
+    return deleteDoomed(deps, request, { ...found, ...doomed });
   });
+  ledger.wake();
+  await untilAcknowledged(deps, ledger, recordIds);
 }
 
 async function findDoomed(
@@ -72,12 +76,12 @@ async function findDoomed(
   throw manifestUnknown(reference);
 }
 
-/** Deletes what is still as it was found; a serialisation failure says that it is not. */
+/** Deletes what is still as it was found, and gives the records of it; a serialisation failure says that it is not. */
 async function deleteDoomed(
   deps: RegistryDeps,
   { principal, repository, reference }: ManifestRequest,
   { id, visibility, digest, tags }: Doomed & { id: number; visibility: Visibility },
-): Promise<void> {
+): Promise<{ ledger: Ledger; recordIds: readonly string[] }> {
   const ledger = deps.ledgers.of(visibility);
   const at = deps.clock();
   const common = (): Omit<Extract<LedgerRecord, { kind: 'manifest-deleted' }>, 'kind'> => ({
@@ -88,6 +92,7 @@ async function deleteDoomed(
     ...(principal.id !== undefined && { principal: principal.id }),
     time: at.toISOString(),
   });
+  const deletion = reference.kind === 'tag' ? [] : [{ kind: 'manifest-deleted' as const, ...common() }];
   const tagRecords = tags.map((tag): LedgerRecord => ({ kind: 'tag-deleted', ...common(), tag }));
   const recordIds = tagRecords.map(({ recordId }) => recordId);
   const append = async (records: readonly LedgerRecord[]): Promise<Parameter[]> =>
@@ -101,8 +106,8 @@ async function deleteDoomed(
   } else {
     await deps.database.query(DELETE_MANIFEST, [
       ...[id, visibility, digest, tags, recordIds, at, leaseUntil(deps)],
-      ...(await append([...tagRecords, { kind: 'manifest-deleted', ...common() }])),
+      ...(await append([...tagRecords, ...deletion])),
     ]);
   }
-  ledger.wake();
+  return { ledger, recordIds: [...tagRecords, ...deletion].map(({ recordId }) => recordId) };
 }

@@ -30,6 +30,10 @@ export interface RegistryOptions {
   readonly organisation: string;
   readonly clock: () => Date;
   readonly randomBytes: (bytes: number) => Buffer;
+  /**
+   * When a push or a deletion is acknowledged: once it is durable here, or once a peer holds its records too. `local` without it.
+   */
+  readonly acknowledge?: 'local' | 'replicated';
   /** How long content stays that nothing needs yet, or nothing needs any more; an hour without it. */
   readonly leaseSeconds?: number;
 }

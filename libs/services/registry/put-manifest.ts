@@ -11,6 +11,7 @@ import {
 } from '@dockchains/oci';
 import type { RecordId } from '@dockchains/records';
 
+import { untilAcknowledged } from './acknowledge.ts';
 import type { RegistryDeps } from './deps.ts';
 import { leaseManifest } from './lease-manifest.ts';
 import type { Push } from './push-base.ts';
@@ -48,7 +49,7 @@ export interface PutResult {
  * rights; a lease, if all that the manifest needs is there; bytes durable in the blob store; one statement with manifest,
  * tags and their records; then the answer. A push that changes nothing appends nothing and gives the record it had.
  * @throws OciError DENIED, DIGEST_INVALID, MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, SIZE_INVALID, TOOMANYREQUESTS;
- *   AccessError; LedgerError FROZEN, BUSY; BlobStoreError
+ *   AccessError; LedgerError FROZEN, BUSY, NOT_HELD; BlobStoreError
  */
 export async function putManifest(deps: RegistryDeps, request: PutManifest): Promise<PutResult> {
   const { principal, repository } = request;
@@ -76,12 +77,13 @@ export async function putManifest(deps: RegistryDeps, request: PutManifest): Pro
     ...{ facts, tags, requireRights },
     repository: { id: leased.repositoryId, name: repository },
   };
-  const { recordId, ledger, prepared } = await writePush(deps, push, {
+  const { recordId, recordIds, ledger, prepared } = await writePush(deps, push, {
     ...{ visibility, known: leased.known, tags: state.tags },
   });
 
   if (prepared.length > 0) ledger.wake();
   deps.manifestBytes.remember(digest, bytes);
+  await untilAcknowledged(deps, ledger, recordIds);
   const fresh = prepared.find((one) => one.recordId === recordId);
   const promise = { recordId, repository, digest };
   const receipt =

@@ -13,6 +13,8 @@ import { type PushWriter, putAlone } from './write-pushes.ts';
 /** What a push wrote: `recordId` is that of the first tag's last move, without tags that of the publication. */
 export interface Written {
   readonly recordId: RecordId;
+  /** Of all the records that the push rests on, new or there before. */
+  readonly recordIds: readonly RecordId[];
   /** The repository's, whose entries are new. */
   readonly ledger: Ledger;
   readonly prepared: readonly PreparedEntry[];
@@ -63,7 +65,11 @@ async function tryWrite(
     ...moves.filter(({ stays }) => !stays).map((move) => describeMove(facts, move)),
   ];
   const ledger = ledgers.of(visibility);
-  const written = { recordId: moves[0]?.recordId ?? recordId, ledger };
+  const written = {
+    recordId: moves[0]?.recordId ?? recordId,
+    recordIds: [recordId, ...moves.map((move) => move.recordId)],
+    ledger,
+  };
   if (records.length === 0 && known?.hasReferences === true) return { ...written, prepared: [] };
 
   const prepared = await ledger.prepare(repository, records);

@@ -66,6 +66,7 @@ const open = async (
       policy: () => Promise.resolve(policy),
       announce: () => started.gatherer?.announce(),
       observePublished: (ms) => waits.push(ms),
+      isHeld: () => Promise.resolve(true),
       findWitnessed: () => Promise.resolve([]),
     },
   });

@@ -1,6 +1,7 @@
 import type { Queryable } from '@dockchains/database';
 import {
   NO_QUORUM,
+  parseNote,
   parseVerifierKey,
   type Policy,
   type PolicyGroup,
@@ -14,6 +15,8 @@ import type { Peer, Peers } from '../peers/peers.ts';
 export interface Policies {
   /** What a head of this log needs; mirrors count for a public one alone, since nobody else holds the entries of others. */
   publicationOf(log: { readonly origin: string; readonly isPublic: boolean }): Promise<Policy>;
+  /** Whether a peer's mirror has cosigned this note of a public log: it holds every entry of it then. */
+  isMirrored(note: string): Promise<boolean>;
   /** The policy by which others may believe this organisation's logs: a quorum of witnesses, with the mirrors named. */
   trust(): Promise<Policy>;
 }
@@ -81,6 +84,13 @@ export function createPolicies({ database, peers, logs, others }: PoliciesDeps):
 
   return {
     publicationOf: ({ origin, isPublic }) => build(origin, { needsMirror: isPublic }),
+    async isMirrored(note) {
+      // The lines of our own published notes were verified before they were kept.
+      const { signatures } = parseNote(note);
+      return cosignersOf(await peers.list(), 'mirror', []).some(({ key }) =>
+        signatures.some(({ name, keyId }) => name === key.name && keyId === key.keyId),
+      );
+    },
     async trust() {
       const [first] = logs;
       return build(first?.key.name ?? '', { needsMirror: false });

@@ -42,6 +42,7 @@ export function createPublications(deps: PublicationsDeps): Publications {
       const answered = new Set<string>();
       return {
         policy: () => policies.publicationOf(log),
+        isHeld: (note) => (log.isPublic ? policies.isMirrored(note) : Promise.resolve(true)),
         observePublished: (waitedMs) => {
           deps.observePublished(log, waitedMs);
         },

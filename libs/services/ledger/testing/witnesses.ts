@@ -38,6 +38,10 @@ export function policyOf(witnesses: readonly Cosigner[], threshold: number): Pol
 export interface TestPublication extends Publication {
   current: Policy;
   witnessed: string[];
+  /** Whether peers are said to hold what is published. */
+  held: boolean;
+  /** How often that was asked. */
+  asked: number;
   announcements: number;
   /** Milliseconds that each published head waited. */
   readonly waits: number[];
@@ -48,6 +52,12 @@ export function publicationBy(policy: Policy): TestPublication {
   const publication: TestPublication = {
     current: policy,
     witnessed: [],
+    held: false,
+    asked: 0,
+    isHeld: () => {
+      publication.asked += 1;
+      return Promise.resolve(publication.held);
+    },
     announcements: 0,
     waits: [],
     policy: () => Promise.resolve(publication.current),

@@ -1,0 +1,79 @@
+import type { Database } from '@dockchains/database';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import { openHeld } from './held.ts';
+import type { Ledger } from './ledger.ts';
+import { type LedgerFixture, makeFixture } from './testing/fixture.ts';
+import { appendTags, published } from './testing/published.ts';
+import {
+  linesOf,
+  makeWitnesses,
+  policyOf,
+  publicationBy,
+  type TestPublication,
+} from './testing/witnesses.ts';
+
+const witnesses = makeWitnesses(1);
+
+let fixture: LedgerFixture;
+let database: Database;
+
+beforeEach(async () => {
+  fixture = await makeFixture();
+  database = await fixture.openDatabase();
+});
+afterEach(() => fixture.end());
+
+const openWith = async (threshold: number): Promise<{ ledger: Ledger; publication: TestPublication }> => {
+  const publication = publicationBy(policyOf(witnesses, threshold));
+  return { ledger: await fixture.openLedger(database, { publication }), publication };
+};
+
+/** How a wait stands, without waiting for it. */
+const watch = (waiting: Promise<void>): { state: string } => {
+  const watched = { state: 'waits' };
+  waiting.then(
+    () => (watched.state = 'held'),
+    () => (watched.state = 'refused'),
+  );
+  return watched;
+};
+
+test('records are held once they are published and a peer has them, not before', async () => {
+  const { ledger, publication } = await openWith(1);
+  const recordIds = await appendTags(database, ledger, 3);
+  const waiting = ledger.untilHeld(recordIds);
+  const watched = watch(waiting);
+  await expect.poll(async () => (await ledger.announcedHead()).size, { timeout: 20_000 }).toBe(3n);
+  expect(watched.state).toBe('waits');
+
+  await ledger.addCosignatures(3n, linesOf((await ledger.announcedHead()).note, witnesses));
+  await published(ledger, 3n);
+  await expect.poll(() => publication.asked, { timeout: 20_000, interval: 10 }).toBeGreaterThan(0);
+  expect(watched.state).toBe('waits');
+
+  publication.held = true;
+  await waiting;
+});
+
+test('whoever waits for a record that is held already, or was an earlier ledger’s, waits for none', async () => {
+  const { ledger, publication } = await openWith(0);
+  publication.held = true;
+  const recordIds = await appendTags(database, ledger, 1);
+  await published(ledger, 1n);
+  await ledger.untilHeld([...recordIds, 'f'.repeat(32)]);
+});
+
+test('after a while it says that the record is here alone, and who waits for another goes on waiting', async () => {
+  const { ledger, publication } = await openWith(0);
+  const [early = ''] = await appendTags(database, ledger, 1);
+  await published(ledger, 1n);
+  const held = openHeld(await fixture.contextOf(database, { publication }), () => () => undefined, 250);
+  await expect(held.until([early])).rejects.toMatchObject({
+    code: 'NOT_HELD',
+    message: expect.stringContaining(early) as string,
+  });
+  const late = held.until([early]);
+  publication.held = true;
+  await late;
+});
