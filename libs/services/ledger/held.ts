@@ -93,12 +93,15 @@ export function openHeld(
 
 /** Heard when something was published here, or after a while. Subscribed before the look, so that nothing falls between. */
 function nextHint(subscribe: (listener: () => void) => () => void): {
-  readonly heard: Promise<void>;
+  readonly heard: Promise<unknown>;
   readonly forget: () => void;
 } {
-  const { promise: heard, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, POLL_MS);
-  const unsubscribe = subscribe(resolve);
+  const { promise: heard, resolve } = Promise.withResolvers<undefined>();
+  const hear = (): void => {
+    resolve(undefined);
+  };
+  const timer = setTimeout(hear, POLL_MS);
+  const unsubscribe = subscribe(hear);
   return {
     heard,
     forget() {
