@@ -92,7 +92,10 @@ describe('a peer that sends us to where only this machine may ask', () => {
     const [holder] = await openHolders(
       { list: () => Promise.resolve([globex()]) },
       // As if the other spoke TLS.
-      (input, init) => fetch(String(input).replace('https:', 'http:'), init),
+      (input, init) => {
+        const url = new URL(input instanceof Request ? input.url : input);
+        return fetch(url.href.replace('https:', 'http:'), init);
+      },
     ).list('globex.example', parseRepositoryName('public/app'));
     if (holder === undefined) throw new Error('The peer is a holder.');
     await expect(openBlobAt(holder, { digest: BLOB, start: 0, via: 'acme.example' })).rejects.toMatchObject({

@@ -1,13 +1,13 @@
 import { jetstream } from '@nats-io/jetstream';
 import { createUser } from '@nats-io/nkeys';
 import {
-  connect,
   headers as createHeaders,
   jwtAuthenticator,
   type MsgHdrs,
   type NatsConnection,
 } from '@nats-io/transport-node';
 
+import { connectBounded } from './bounded-transport.ts';
 import {
   encodeOwnAccount,
   issueSystemCredential,
@@ -153,7 +153,7 @@ const connectTo = async (
   authenticator: ReturnType<typeof jwtAuthenticator>,
 ): Promise<NatsConnection> => {
   try {
-    return await connect({
+    return await connectBounded({
       ...{ servers: url, authenticator, inboxPrefix: inboxPrefixOf(organisation), reconnect: false },
       ...{ timeout: CONNECT_TIMEOUT_MS, pingInterval: PING_INTERVAL_MS, ignoreClusterUpdates: true },
     });

@@ -34,9 +34,13 @@ export const MAX_ATTEMPTS = 5;
 
 // More than it takes to end the process each time: a message that waits for room on the disk outlives restarts.
 const MAX_DELIVERIES = 50;
-const MAX_IN_FLIGHT = 64;
-// As many again wait in the client: a peer whose messages can't be made durable is asked for no more.
+const MAX_IN_FLIGHT = 32;
+// A peer whose messages can't be made durable is asked for no more. The longest row of packages that is sent for one note fits in.
 const MAX_UNSETTLED = 128;
+const MAX_UNSETTLED_BYTES = 40 * 2 ** 20;
+// A server that gives far more than was asked for is left.
+const MAX_WAITING = 8 * MAX_IN_FLIGHT;
+const WAITING_MS = 100;
 const FIRST_DELAY_MS = 100;
 const OWN_TROUBLE_MS = 500;
 // The server gives a message again that it hears nothing of for 30 seconds.
@@ -56,9 +60,11 @@ export async function consume(
     gone.abort();
     unsettled.end();
   });
-  const working = setInterval(() => {
-    unsettled.keep();
-  }, WORKING_MS).unref();
+  const timers = [
+    setInterval(() => {
+      unsettled.keep();
+    }, WORKING_MS).unref(),
+  ];
   try {
     const manager = await jetstreamManager(nats, { checkAPI: false });
     const info = await manager.consumers.info(streamOf(peer), consumerOf(organisation));
@@ -67,6 +73,11 @@ export async function consume(
       max_messages: MAX_IN_FLIGHT,
       abort_on_missing_resource: true,
     });
+    timers.push(
+      setInterval(() => {
+        if (messages.getPending() > MAX_WAITING) void nats.close();
+      }, WAITING_MS).unref(),
+    );
     for await (const message of messages) {
       await unsettled.awaitRoom();
       unsettled.add(message);
@@ -80,27 +91,34 @@ export async function consume(
       cause,
     });
   } finally {
-    clearInterval(working);
+    for (const timer of timers) clearInterval(timer);
   }
 }
 
-/** Messages that were handed over and are not durable yet, bounded. */
+/** Messages that were handed over and are not durable yet, bounded in number and bytes. */
 class Unsettled {
   readonly #messages = new Set<JsMsg>();
+  #bytes = 0;
   #isOver = false;
   #roomMade: (() => void) | undefined;
 
   add(message: JsMsg): void {
     this.#messages.add(message);
+    this.#bytes += message.data.length;
   }
 
   drop(message: JsMsg): void {
     this.#messages.delete(message);
+    this.#bytes -= message.data.length;
     this.#roomMade?.();
   }
 
+  get #isFull(): boolean {
+    return this.#messages.size >= MAX_UNSETTLED || this.#bytes >= MAX_UNSETTLED_BYTES;
+  }
+
   async awaitRoom(): Promise<void> {
-    while (this.#messages.size >= MAX_UNSETTLED && !this.#isOver) {
+    while (this.#isFull && !this.#isOver) {
       const { promise, resolve } = Promise.withResolvers<undefined>();
       this.#roomMade = () => {
         resolve(undefined);
