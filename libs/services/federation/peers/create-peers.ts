@@ -14,6 +14,7 @@ import {
   writeSeen,
 } from './peer-rows.ts';
 import type { Peer, Peers } from './peers.ts';
+import { sparing } from './sparing.ts';
 
 /** What the peers stand on. */
 export type PeersDeps = {
@@ -136,14 +137,13 @@ export function createPeers(deps: PeersDeps): Peers {
       return afterwards(organisation);
     },
 
-    async refresh(organisation) {
-      const active = (await readShared()).filter(({ peer }) => peer.state === 'active');
-      const wanted = active.filter(
-        ({ peer }) => organisation === undefined || peer.organisation === organisation,
-      );
-      await Promise.all(wanted.map(tryRefresh));
+    // Everybody can sign by a key that nobody knows: a peer is not asked anew for each.
+    refresh: sparing(async (organisation) => {
+      const found = (await readShared()).find(({ peer }) => peer.organisation === organisation);
+      if (found?.peer.state !== 'active') return;
+      await tryRefresh(found);
       await readShared();
-    },
+    }),
 
     onChange(listener) {
       listeners.add(listener);

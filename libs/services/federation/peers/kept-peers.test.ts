@@ -11,6 +11,7 @@ import { createCosigner, createNoteSigner, encodeVerifierKey } from '@dockchains
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { peerOf } from '../testing/replicas.ts';
+import { createPeers } from './create-peers.ts';
 import { keepPeersBesideKeys, restorePeers } from './kept-peers.ts';
 import { readActivePeers } from './peer-rows.ts';
 
@@ -91,3 +92,24 @@ test('a file that is none stops the start', async () => {
     await expect(restorePeers({ database, keysDirectory, clock })).rejects.toMatchObject({ code: 'BAD_KEY' });
   }
 });
+
+test('whoever signs by keys that nobody knows does not make us ask a peer each time', async () => {
+  await keepPeers(keysDirectory, await makeKept());
+  await restorePeers({ database, keysDirectory, clock });
+  const asked: string[] = [];
+  const peers = createPeers({
+    ...{ database, organisation: 'acme.example', clock, log, insecure: false },
+    own: { get: unused, find: unused, renew: unused },
+    fetch: (input) => {
+      asked.push(input instanceof Request ? input.url : input.toString());
+      return Promise.resolve(new Response(null, { status: 404 }));
+    },
+  });
+  await Promise.all(Array.from({ length: 20 }, () => peers.refresh(PEER)));
+  await peers.refresh(PEER);
+  await peers.refresh('stranger.example');
+  await peers.close();
+  expect(asked).toEqual(['http://127.0.0.1:1/.well-known/dockchains/organisation.json']);
+});
+
+const unused = (): Promise<never> => Promise.reject(new Error('unused'));

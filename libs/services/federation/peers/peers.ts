@@ -33,8 +33,8 @@ export interface Peers {
   add(request: { readonly url: string; readonly fingerprint: string }): Promise<Peer>;
   /** Ends the peering on this side. @throws FederationError PEER_UNKNOWN */
   remove(organisation: string): Promise<Peer>;
-  /** Fetches the peers' descriptors now, of all or of one of which a signature by an unknown key was met. */
-  refresh(organisation?: string): Promise<void>;
+  /** Fetches a peer's descriptor now, since a signature by an unknown key was met; not again within a second. */
+  refresh(organisation: string): Promise<void>;
   /** Calls the listener after the set of active peers or a descriptor has changed; gives the function that ends it. */
   onChange(listener: () => void): () => void;
   close(): Promise<void>;
