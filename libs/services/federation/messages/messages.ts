@@ -11,6 +11,7 @@ import {
 } from '@dockchains/messaging';
 
 import { directFetch } from '../direct-fetch.ts';
+import { reachOf } from '../peers/addresses.ts';
 import type { Peer } from '../peers/peers.ts';
 import { isTheirs } from '../replication/peer-log.ts';
 import {
@@ -128,10 +129,8 @@ export async function openMessages(deps: MessagesDeps): Promise<Messages> {
   };
 }
 
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
-
 const mayConnect = (url: string, insecure: boolean): boolean =>
-  insecure || url.startsWith('tls:') || LOOPBACK.test(new URL(url).hostname);
+  insecure || url.startsWith('tls:') || reachOf(url) === 'machine';
 
 /** A peer's server: our consumer of its stream. */
 const followPeer = (deps: MessagesDeps, peer: Peer, url: string): KeptConnection => {

@@ -10,6 +10,7 @@ import { z } from 'zod';
 
 import { directFetch } from '../direct-fetch.ts';
 import { FederationError } from '../errors.ts';
+import { type Reach, reachOf } from './addresses.ts';
 
 /** Where and as whom a peer is asked. */
 export type PeerRequest = {
@@ -24,7 +25,6 @@ export type PeerRequest = {
 };
 
 const MAX_PEERS_BYTES = 1024 * 1024;
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 const peersSchema = z.object({
   peers: z
@@ -96,22 +96,27 @@ export function parsePeerUrl(text: string, { insecure }: { insecure: boolean }):
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
 }
 
-/** Where a peer says it is reached must be no way into what only this machine, or nobody, should be asked. */
+/** Where a peer says it is reached must be no way into what only this machine, or this network, should be asked. */
 function requireReachable({ organisation, endpoints }: Descriptor, { url, insecure }: PeerRequest): void {
-  const isLocal = LOOPBACK.test(new URL(url).hostname);
-  const { log, witness, mirror, graphql } = endpoints;
-  for (const endpoint of [log, witness, mirror, graphql].map((text) => new URL(text))) {
-    const local = LOOPBACK.test(endpoint.hostname);
-    if (local ? isLocal : isSafe(endpoint, { insecure })) continue;
+  const { log, witness, mirror, graphql, nats } = endpoints;
+  for (const endpoint of [log, witness, mirror, graphql, ...(nats === null ? [] : [nats])]) {
+    const isSecure = endpoint === nats || isSafe(new URL(endpoint), { insecure });
+    if (isSecure && isWithin(reachOf(endpoint), reachOf(url))) continue;
     throw new FederationError(
       'PEER_REFUSED',
-      `${organisation} names ${endpoint.origin} as an address of its own, which is no https address, or is on this machine and not its own.`,
+      `${organisation} names ${new URL(endpoint).host} as an address of its own, which has no TLS, or is on this machine or network and not its own.`,
     );
   }
 }
 
-function isSafe({ protocol, hostname }: URL, { insecure }: { insecure: boolean }): boolean {
-  return insecure || protocol === 'https:' || LOOPBACK.test(hostname);
+/** Who is on this machine may be on any network of it too, and who is on a network of ours elsewhere on it. */
+function isWithin(reach: Reach, ownReach: Reach): boolean {
+  if (reach === 'anywhere' || reach === ownReach) return true;
+  return reach === 'private' && ownReach === 'machine';
+}
+
+function isSafe(url: URL, { insecure }: { insecure: boolean }): boolean {
+  return insecure || url.protocol === 'https:' || reachOf(url.href) === 'machine';
 }
 
 async function ask(

@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { type Database, openDatabase } from '@dockchains/database';
-import { createCertificateKey, openCertificateKey, signDescriptor } from '@dockchains/identity';
+import {
+  createCertificateKey,
+  type Descriptor,
+  openCertificateKey,
+  signDescriptor,
+} from '@dockchains/identity';
 import { findKeptPeers, keepPeers } from '@dockchains/keys';
 import { createTestDatabase, type TestDatabase } from '@dockchains/testing';
 import { createCosigner, createNoteSigner, encodeVerifierKey } from '@dockchains/tlog';
@@ -12,6 +17,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { peerOf } from '../testing/replicas.ts';
 import { createPeers } from './create-peers.ts';
+import { fetchDescriptor } from './fetch-peer.ts';
 import { keepPeersBesideKeys, restorePeers } from './kept-peers.ts';
 import { readActivePeers } from './peer-rows.ts';
 
@@ -35,7 +41,7 @@ afterEach(async () => {
 });
 
 /** What a peer's gateway would say of it, signed, as it is kept. */
-const makeKept = async (): Promise<string> => {
+const makeKept = async (endpoints: Partial<Descriptor['endpoints']> = {}): Promise<string> => {
   const certificate = await openCertificateKey(
     await createCertificateKey(PEER, new Date(Date.now() - 1_000)),
   );
@@ -58,7 +64,7 @@ const makeKept = async (): Promise<string> => {
         receipt: { kty: 'OKP', crv: 'Ed25519', x: randomBytes(32).toString('base64url') },
         sealing: randomBytes(32).toString('hex'),
       },
-      endpoints: { ...descriptor.endpoints, registry: '127.0.0.1:1' },
+      endpoints: { ...descriptor.endpoints, registry: '127.0.0.1:1', ...endpoints },
     },
     [certificate],
   );
@@ -113,3 +119,49 @@ test('whoever signs by keys that nobody knows does not make us ask a peer each t
 });
 
 const unused = (): Promise<never> => Promise.reject(new Error('unused'));
+
+const REMOTE = {
+  ...{ registry: 'registry.globex.example', log: 'https://registry.globex.example/log' },
+  witness: 'https://registry.globex.example/witness',
+  mirror: 'https://registry.globex.example/mirror',
+  graphql: 'https://registry.globex.example/graphql',
+  nats: 'tls://nats.globex.example:4222',
+};
+
+/** Believes a peer on this machine or elsewhere that names these addresses, on a network that is trusted or not. */
+const believe = async (
+  url: string,
+  endpoints: Partial<Descriptor['endpoints']>,
+  insecure = false,
+): Promise<unknown> => {
+  const [peer] = (
+    JSON.parse(await makeKept(endpoints)) as { peers: { fingerprint: string; envelope: string }[] }
+  ).peers;
+  if (peer === undefined) throw new Error('There is one.');
+  const { fingerprint, envelope } = peer;
+  return fetchDescriptor({
+    ...{ url, fingerprint, insecure, fetch: () => Promise.resolve(new Response(envelope)) },
+  });
+};
+
+test.each([
+  ['this machine by NATS', { nats: 'nats://127.0.0.1:4222' }],
+  ['this machine by another name of it', { nats: 'tls://0x7f000001:4222' }],
+  ['this machine by no address', { log: 'https://0.0.0.0:5432' }],
+  ['the network beside this machine', { witness: 'https://169.254.169.254/latest' }],
+  ['a private network', { mirror: 'https://[::ffff:10.0.0.1]' }],
+])('a peer elsewhere that names %s as its own is not believed, on no network', async (_, endpoints) => {
+  for (const insecure of [false, true]) {
+    await expect(
+      believe('https://registry.globex.example', { ...REMOTE, ...endpoints }, insecure),
+    ).rejects.toMatchObject({ code: 'PEER_REFUSED' });
+  }
+});
+
+test.each([
+  ['https://registry.globex.example', REMOTE],
+  ['https://10.1.2.3', { ...REMOTE, nats: 'tls://10.1.2.4:4222' }],
+  ['http://127.0.0.1:1', { nats: 'nats://127.0.0.1:4222' }],
+])('a peer at %s that names addresses of its own kind is believed', async (url, endpoints) => {
+  expect(await believe(url, endpoints)).toMatchObject({ known: { descriptor: { organisation: PEER } } });
+});
