@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { rename as renameByCallback } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises';
+import { rename as renameByCallback, stat as statByCallback } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, rm, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 import { hasErrno } from './errors.ts';
 import { OpenFolders } from './open-folders.ts';
 import { MAX_SHORT_BYTES, writeShort } from './short-file.ts';
+import { getShortWriter } from './short-writer.ts';
 
+// Half the cost of those of `node:fs/promises`.
 const rename = promisify(renameByCallback);
+const stat = promisify(statByCallback);
 
 const MAX_REMEMBERED_FOLDERS = 65_536;
 // Longer than any file of a few MiB takes to be written: an older one belongs to a process that died.
@@ -64,6 +67,15 @@ export class DurableFolder {
     }
   }
 
+  /** Makes the bytes durable at a path whose folder is there, unless a file of that length is there: then that one. */
+  async put(bytes: Uint8Array, path: string): Promise<void> {
+    const isShort = bytes.length > 0 && bytes.length <= MAX_SHORT_BYTES;
+    if (isShort && (await getShortWriter().write({ temporary: this.#nameTemporary(), path, bytes }))) return;
+    if ((await findSize(path)) !== bytes.length) await this.replace(bytes, path);
+    // Also where it was there: whoever put it may not have got this far.
+    await this.sync(dirname(path));
+  }
+
   /** Writes the bytes to a temporary file, syncs it and renames it; the folder is the caller's to sync. */
   async replace(bytes: Uint8Array, path: string): Promise<void> {
     const temporary = this.#nameTemporary();
@@ -98,6 +110,16 @@ async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
     await file.datasync();
   } finally {
     await file.close();
+  }
+}
+
+/** Gives the length of a file in bytes; undefined if it is not there. */
+export async function findSize(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined;
+    throw error;
   }
 }
 

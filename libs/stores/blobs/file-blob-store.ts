@@ -1,20 +1,15 @@
-import { stat as statByCallback } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 
 import { type Digest, digestAlgorithm, digestHex, digestOf } from '@dockchains/oci';
 
 import type { BlobRange, BlobStore, OpenBlob } from './blob-store.ts';
-import { DurableFolder } from './durable.ts';
+import { DurableFolder, findSize } from './durable.ts';
 import { BlobStoreError, guarded, hasErrno } from './errors.ts';
 import { FileAsides } from './file-asides.ts';
 import { FileUploads } from './file-uploads.ts';
 import { openBlobOf } from './open-blob.ts';
 import { receiveShort } from './receive-short.ts';
-
-// Half the cost of the one of `node:fs/promises`.
-const stat = promisify(statByCallback);
 
 /**
  * Opens a blob store in a folder of the file system, made if it is not there: `blobs/<algorithm>/<2 hex>/<hex>`, `uploads/<id>`, `removed/` and
@@ -66,13 +61,8 @@ export async function openFileBlobStore(root: string, now: Date = new Date()): P
 }
 
 async function statBlob(path: string): Promise<{ size: number } | undefined> {
-  try {
-    const { size } = await stat(path);
-    return { size };
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
+  const size = await findSize(path);
+  return size === undefined ? undefined : { size };
 }
 
 async function openBlob(path: string, digest: Digest, range: BlobRange | undefined): Promise<OpenBlob> {
@@ -114,10 +104,7 @@ async function putBlob(
   }
   await place?.();
   await folder.ensure(dirname(path));
-  const there = await statBlob(path);
-  if (there?.size !== bytes.length) await folder.replace(bytes, path);
-  // Also where the blob was there: whoever put it may not have got this far.
-  await folder.sync(dirname(path));
+  await folder.put(bytes, path);
 }
 
 /** Runs an operation within which the caller has a step of his own: what that throws stays the caller's. */
