@@ -31,5 +31,8 @@ export interface PostgresOptions {
 /** Starts the server of a data folder on its last port or, if that is not free, another; or adopts the one that runs there already; resolves when it answers. */
 export function startPostgres(options: PostgresOptions): Promise<PostgresServer>;
 
+/** Whether the server of a data folder runs. */
+export function isPostgresRunning(dataDir: string): boolean;
+
 /** Removes a data folder and its cluster; the server must have been stopped. */
 export function removePostgres(dataDir: string): void;

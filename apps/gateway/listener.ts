@@ -17,6 +17,9 @@ const HEADERS_MS = 60_000;
 // A layer may take an hour, but not a connection on which nothing moves.
 const IDLE_MS = 300_000;
 const MAX_CONNECTIONS = 10_000;
+const STARTING = JSON.stringify({
+  errors: [{ code: 'UNAVAILABLE', message: 'The gateway is starting: try again in a second.' }],
+});
 
 /**
  * Binds the address before anything else is opened: a port in use stops the start at once, and the free port that a test
@@ -31,7 +34,9 @@ export async function listen({ host, port }: { host: string; port: number }): Pr
   server.timeout = IDLE_MS;
   server.maxConnections = MAX_CONNECTIONS;
   server.on('request', (_request, response: ServerResponse) => {
-    response.writeHead(503, { 'retry-after': '1', connection: 'close' }).end();
+    response
+      .writeHead(503, { 'retry-after': '1', connection: 'close', 'content-type': 'application/json' })
+      .end(STARTING);
   });
   server.listen(port, host);
   await once(server, 'listening');

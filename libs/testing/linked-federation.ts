@@ -9,12 +9,20 @@ import { type LinkDoor, startNatsDoor, startWayOut } from './link-doors.ts';
 import { findFreePort, startNats } from './nats.ts';
 import { makePeers } from './peering.ts';
 import { createDatabaseOn, type PrivatePostgres, startPrivatePostgres } from './postgres.ts';
+import { createShiftedClock } from './shifted-clock.ts';
+import { findMountObstacle, mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
 /** An organisation that shares nothing with others: a gateway, a NATS server and a PostgreSQL that syncs, each with a folder of its own. */
 export interface LinkedOrganisation extends TestOrganisation {
   readonly name: string;
   readonly postgres: PrivatePostgres;
+  /** Where the gateway's and PostgreSQL's folders lie; undefined where no small file systems can be mounted. */
+  readonly disks: Disks | undefined;
+  /** Sets the gateway's clock so many milliseconds ahead, or behind if negative; it stays so over restarts. */
+  setClock(ms: number): Promise<void>;
 }
+
+type Disks = { readonly gateway: SmallDisk; readonly postgres: SmallDisk };
 
 /** Organisations that are peers of each other, with a link for each direction of each pair. */
 export interface LinkedFederation {
@@ -64,20 +72,30 @@ export async function startLinkedFederation(...names: readonly string[]): Promis
   };
 }
 
+// Room for twice what ten minutes of small pushes leave, and so little that memory has it.
+const DISK_MEGABYTES = 384;
+
 type Place = { name: string; wayOut: LinkDoor; door: LinkDoor; natsPort: number };
 
 async function startOrganisation(
   { name, wayOut, door, natsPort }: Place,
   cleanup: AsyncDisposableStack,
 ): Promise<LinkedOrganisation> {
-  const postgres = await startPrivatePostgres({ min_wal_size: '32MB', shared_buffers: '32MB' });
+  const disks = await mountDisks(cleanup);
+  const postgres = await startPrivatePostgres(
+    { min_wal_size: '32MB', shared_buffers: '32MB' },
+    disks?.postgres.folder,
+  );
   cleanup.defer(() => postgres.remove());
   const { url: database } = await createDatabaseOn(postgres.url('postgres'));
-  const dataDir = await mkdtemp(join(tmpdir(), 'dockchains-linked-'));
+  const dataDir = await mkdtemp(join(disks?.gateway.folder ?? tmpdir(), 'dockchains-linked-'));
   cleanup.defer(() => rm(dataDir, { recursive: true, force: true }));
+  const clock = await createShiftedClock();
+  cleanup.defer(() => clock.remove());
   const gateway = await startGateway({
     ...{ organisation: name, database, dataDir },
     env: {
+      ...clock.env,
       DOCKCHAINS_NATS_URL: `nats://${door.host}`,
       ...{ NODE_USE_ENV_PROXY: '1', http_proxy: `http://${wayOut.host}`, no_proxy: '' },
     },
@@ -87,7 +105,16 @@ async function startOrganisation(
   const accounts = await readFile(join(dataDir, 'keys', 'nats-accounts.conf'), 'utf8');
   const nats = await startNats(accounts, natsPort);
   cleanup.defer(() => nats.close());
-  return { name, gateway, nats, postgres };
+  return { ...{ name, gateway, nats, postgres, disks }, setClock: (ms) => clock.shift(gateway, ms) };
+}
+
+async function mountDisks(cleanup: AsyncDisposableStack): Promise<Disks | undefined> {
+  if (findMountObstacle() !== undefined) return undefined;
+  const gateway = await mountSmallDisk(DISK_MEGABYTES);
+  cleanup.defer(() => gateway.remove());
+  const postgres = await mountSmallDisk(DISK_MEGABYTES);
+  cleanup.defer(() => postgres.remove());
+  return { gateway, postgres };
 }
 
 /** The NATS user that an organisation's descriptor names. */

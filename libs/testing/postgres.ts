@@ -7,7 +7,12 @@ import { promisify } from 'node:util';
 import { migrate } from '@dockchains/database';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { removePostgres, startPostgres, type PostgresServer } from '../../infra/postgres.mjs';
+import {
+  isPostgresRunning,
+  removePostgres,
+  startPostgres,
+  type PostgresServer,
+} from '../../infra/postgres.mjs';
 
 import { describeShape, type Shape, wipe } from './wipe.ts';
 
@@ -103,7 +108,7 @@ export interface PrivatePostgres {
   kill9(): Promise<void>;
   /** Stops it in order. */
   stop(): Promise<void>;
-  /** Starts it again on the same port, and recovers. */
+  /** Starts it again on the same port, and recovers; one that still runs, or has ended by itself, is as good. */
   start(): Promise<void>;
   /** Copies its data to a folder that must not exist; it must be stopped. */
   snapshot(folder: string): Promise<void>;
@@ -113,11 +118,12 @@ export interface PrivatePostgres {
   remove(): Promise<void>;
 }
 
-/** Starts a private server in a temporary folder; it ends with this process however that ends. */
+/** Starts a private server in a new folder within `parent`; it ends with this process however that ends. */
 export async function startPrivatePostgres(
   settings: Readonly<Record<string, string | number>> = {},
+  parent = tmpdir(),
 ): Promise<PrivatePostgres> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'dockchains-test-'));
+  const dataDir = await mkdtemp(join(parent, 'dockchains-test-'));
   await chmod(dataDir, 0o711); // the server may run as another user
   let server: PostgresServer | undefined = await startPostgres({ dataDir, settings, life: 'temporary' });
   const { port, cluster, url } = server;
@@ -138,6 +144,7 @@ export async function startPrivatePostgres(
     kill9: () => end('kill9'),
     stop: () => end('stop'),
     start: async () => {
+      if (server !== undefined && !isPostgresRunning(dataDir)) await end('kill9');
       server ??= await startPostgres({ dataDir, settings, life: 'temporary' });
       if (server.port !== port) throw new Error(`Port ${port} was taken while the server was down.`);
     },

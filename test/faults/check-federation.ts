@@ -25,8 +25,8 @@ export type PublishedTags = ReadonlyMap<string, string>;
 
 /**
  * Waits until the organisations agree, nobody being pushed to any more, and checks that they do: everything acknowledged is published, each holds every
- * log entry for entry, every audit passes, all catalogs are equal, everything published is pulled whole from everywhere, and no checkpoint
- * that was ever seen is contradicted.
+ * log entry for entry, every audit passes, all catalogs are equal, everything published is pulled whole from everywhere, no checkpoint
+ * that was ever seen is contradicted, and whoever was turned away was told why and when to come again.
  */
 export async function checkFederation(watched: readonly Watched[]): Promise<FederationState> {
   for (const { organisation } of watched) await awaitPublished(organisation.gateway.databaseUrl);
@@ -41,6 +41,7 @@ export async function checkFederation(watched: readonly Watched[]): Promise<Fede
   }
   await expectEqualCatalogs(watched, published);
   for (const { organisation, pusher } of watched) {
+    expect(pusher.unclear).toEqual([]);
     const { url, databaseUrl } = organisation.gateway;
     await verifyPushes(url, databaseUrl, pusher.acknowledged);
   }

@@ -1,7 +1,4 @@
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-
-import { makePeers, startOrganisation, type TestGateway } from '@dockchains/testing';
+import { createShiftedClock, makePeers, startOrganisation, type TestGateway } from '@dockchains/testing';
 import { parseNote } from '@dockchains/tlog';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
@@ -11,23 +8,16 @@ import type { AcknowledgedPush } from './pusher.ts';
 import { awaitPublished, readKeys, verifyPushes } from './verify.ts';
 
 const MINUTES_10 = 600_000;
-const PRELOAD = pathToFileURL(join(import.meta.dirname, 'shifted-clock.mjs')).href;
-const shifted = (organisation: string, ms: number) => ({
-  organisation,
-  env: { NODE_OPTIONS: `--import=${PRELOAD}`, TEST_CLOCK_SHIFT_MS: String(ms) },
-});
 
 const cleanup = new AsyncDisposableStack();
 const gateways: TestGateway[] = [];
 
 beforeAll(async () => {
-  const organisations = [
-    { organisation: 'acme.example' },
-    shifted('globex.example', MINUTES_10),
-    shifted('initech.example', -MINUTES_10),
-  ];
-  for (const options of organisations) {
-    const started = await startOrganisation(options);
+  const shifts = { 'acme.example': 0, 'globex.example': MINUTES_10, 'initech.example': -MINUTES_10 };
+  for (const [organisation, ms] of Object.entries(shifts)) {
+    const clock = await createShiftedClock(ms);
+    cleanup.defer(() => clock.remove());
+    const started = await startOrganisation({ organisation, env: clock.env });
     cleanup.defer(() => started.close());
     gateways.push(started.gateway);
   }

@@ -14,7 +14,7 @@ import {
 } from '@dockchains/testing';
 import { expect } from 'vitest';
 
-import { seeded } from './kill-loop.ts';
+import { seeded } from './seeded.ts';
 
 /** How a run goes: how long, and after how long each time one of the two gateways is killed; undefined for never. */
 export interface CollectionOptions {

@@ -1,19 +1,28 @@
 import { cutPower, type LinkedFederation, type LinkedOrganisation, type LinkMode } from '@dockchains/testing';
-import { expect } from 'vitest';
+
+import { DISK_FAULTS } from './disk-faults.ts';
+import { awaitReady, awaitRevival } from './ready.ts';
+import { choose } from './seeded.ts';
 
 /** Something that befalls a federation. */
 export interface FederationFault {
   readonly name: string;
   /** `link`: everybody runs on. `all`: nobody can be pushed to while it lasts. */
   readonly strikes: 'organisation' | 'link' | 'all';
+  /** Whether it may befall whom something else has befallen. */
+  readonly joins: boolean;
+  /** Why it can't be made to happen on this machine. */
+  readonly obstacle?: string | undefined;
   /** Makes it happen; what it gives mends it, and resolves when who was struck serves again. `random` gives numbers in [0, 1). */
   readonly inject: (federation: LinkedFederation, random: () => number) => Promise<() => Promise<void>>;
 }
 
+const MINUTES_10 = 600_000;
+
 /** Each of these strikes one organisation, one link or all; none of them loses what was durable. */
 export const FAULTS: readonly FederationFault[] = [
   {
-    ...{ name: 'a gateway is killed', strikes: 'organisation' },
+    ...{ name: 'a gateway is killed', strikes: 'organisation', joins: false },
     inject: async ({ organisations }, random) => {
       const { gateway } = choose(organisations, random);
       await gateway.kill9();
@@ -21,7 +30,7 @@ export const FAULTS: readonly FederationFault[] = [
     },
   },
   {
-    ...{ name: 'a NATS server is killed', strikes: 'organisation' },
+    ...{ name: 'a NATS server is killed', strikes: 'organisation', joins: false },
     inject: async ({ organisations }, random) => {
       const { nats } = choose(organisations, random);
       await nats.kill9();
@@ -29,14 +38,11 @@ export const FAULTS: readonly FederationFault[] = [
     },
   },
   {
-    ...{ name: 'a PostgreSQL is killed', strikes: 'organisation' },
+    ...{ name: 'a PostgreSQL is killed', strikes: 'organisation', joins: false },
     inject: async ({ organisations }, random) => {
       const struck = choose(organisations, random);
       await struck.postgres.kill9();
-      return async () => {
-        await struck.postgres.start();
-        await awaitReady(struck);
-      };
+      return () => awaitRevival(struck);
     },
   },
   linkFault('a link is cut', () => ({ kind: 'cut' })),
@@ -46,36 +52,34 @@ export const FAULTS: readonly FederationFault[] = [
   linkFault('a link swallows what is asked', () => ({ kind: 'half-open', lost: 'requests' })),
   linkFault('a link swallows what is answered', () => ({ kind: 'half-open', lost: 'answers' })),
   {
-    ...{ name: 'an organisation loses power', strikes: 'organisation' },
+    ...{ name: 'an organisation loses power', strikes: 'organisation', joins: false },
     inject: async ({ organisations }, random) => powerCut([choose(organisations, random)]),
   },
   {
-    ...{ name: 'all organisations lose power', strikes: 'all' },
+    ...{ name: 'all organisations lose power', strikes: 'all', joins: false },
     inject: ({ organisations }) => powerCut(organisations),
   },
+  clockFault('a clock goes 10 minutes ahead', MINUTES_10),
+  clockFault('a clock goes 10 minutes back', -MINUTES_10),
+  ...DISK_FAULTS,
 ];
 
-/** Takes one of several. */
-export function choose<Item>(items: readonly Item[], random: () => number): Item {
-  const item = items[Math.floor(random() * items.length)];
-  if (item === undefined) throw new Error('There is nothing to choose from.');
-  return item;
-}
-
-/** Waits until a gateway takes pushes. */
-async function awaitReady({ gateway }: LinkedOrganisation): Promise<void> {
-  const isReady = async (): Promise<boolean> => {
-    const signal = AbortSignal.timeout(2_000);
-    const answer = await fetch(`${gateway.url}/readyz`, { signal }).catch(() => undefined);
-    return answer?.status === 200;
+/** A gateway's clock jumps while it runs, and jumps back. */
+function clockFault(name: string, ms: number): FederationFault {
+  return {
+    ...{ name, strikes: 'organisation', joins: true },
+    inject: async ({ organisations }, random) => {
+      const struck = choose(organisations, random);
+      await struck.setClock(ms);
+      return () => struck.setClock(0);
+    },
   };
-  await expect.poll(isReady, { timeout: 60_000, interval: 20 }).toBe(true);
 }
 
 /** A pair of organisations can't speak as usual: both ways, or only one of them with the other. */
 function linkFault(name: string, modeOf: (random: () => number) => LinkMode): FederationFault {
   return {
-    ...{ name, strikes: 'link' },
+    ...{ name, strikes: 'link', joins: true },
     inject: (federation, random) => {
       const { organisations } = federation;
       const from = choose(organisations, random);

@@ -3,8 +3,8 @@ import { setTimeout as after } from 'node:timers/promises';
 import { expect } from 'vitest';
 
 import { checkFederation, type FederationState } from './check-federation.ts';
-import { choose, type FederationFault } from './federation-faults.ts';
-import { seeded } from './kill-loop.ts';
+import type { FederationFault } from './federation-faults.ts';
+import { choose, seeded } from './seeded.ts';
 import { startWatchedFederation, type WatchedFederation } from './watched-federation.ts';
 
 /** What is to happen. */
@@ -44,7 +44,7 @@ export async function runSoak({ faults, seed, durationMs, report }: Soak): Promi
     const second =
       random() < TOGETHER
         ? choose(
-            faults.filter(({ strikes }) => strikes === 'link'),
+            faults.filter(({ joins }) => joins),
             random,
           )
         : undefined;

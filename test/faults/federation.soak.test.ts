@@ -13,7 +13,12 @@ test(`after ${SECONDS / 60} minutes of faults at random three organisations agre
   const seed = Number(process.env.SOAK_SEED ?? Math.floor(Math.random() * 2 ** 32));
   const seconds = Number(process.env.SOAK_SECONDS ?? SECONDS);
   await annotate(`seed ${seed}`);
-  const soak = { faults: [...FAULTS, ...MESSAGE_FAULTS], seed, durationMs: 1000 * seconds };
+  const faults = [...FAULTS, ...MESSAGE_FAULTS];
+  for (const { name, obstacle } of faults) {
+    if (obstacle !== undefined) await annotate(`skipped: ${name}, since ${obstacle}`, 'warning');
+  }
+  const possible = faults.filter(({ obstacle }) => obstacle === undefined);
+  const soak = { faults: possible, seed, durationMs: 1000 * seconds };
   const result = await runSoak({ ...soak, report: (line) => process.stdout.write(`${line}\n`) });
   const { acknowledged, pulled, entries, checkpoints, happened } = result;
   await annotate(`${acknowledged} pushes acknowledged, ${pulled} images pulled meanwhile`);

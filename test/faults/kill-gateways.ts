@@ -5,7 +5,7 @@ import { openCheckpoint, parseVerifierKey } from '@dockchains/tlog';
 import { expect } from 'vitest';
 
 import { Gate } from './gate.ts';
-import { seeded } from './kill-loop.ts';
+import { seeded } from './seeded.ts';
 import { Observer, verifyHistory } from './observer.ts';
 import { Pusher } from './pusher.ts';
 import { awaitPublished, readKeys, verifyPushes } from './verify.ts';

@@ -6,6 +6,7 @@ import { expect } from 'vitest';
 import { Gate } from './gate.ts';
 import { Observer, verifyHistory } from './observer.ts';
 import { Pusher } from './pusher.ts';
+import { seeded } from './seeded.ts';
 import { awaitPublished, readKeys, verifyPushes } from './verify.ts';
 
 const WORKERS = 6;
@@ -78,14 +79,3 @@ const isReady = async (url: string): Promise<boolean> => {
   const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
   return answer?.status === 200 && (await answer.text()).includes('"ready"');
 };
-
-/** Numbers in [0, 1) that follow from the seed (mulberry32), so that a failing run can be had again. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

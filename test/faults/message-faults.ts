@@ -1,7 +1,8 @@
 import { MessagingError } from '@dockchains/messaging';
 
-import { choose, type FederationFault } from './federation-faults.ts';
+import type { FederationFault } from './federation-faults.ts';
 import { type Insider, openInsider, type StoredMessage } from './insider.ts';
+import { choose } from './seeded.ts';
 
 /** Something that is done to an organisation's stream, or to what lies in it; it is over when this resolves. */
 export type MessageFault = { readonly name: string; readonly apply: (insider: Insider) => Promise<void> };
@@ -69,7 +70,7 @@ export const STREAM_FAULTS: readonly MessageFault[] = [
 
 /** The same as faults of a federation, at an organisation that is drawn; there is nothing to mend. */
 export const MESSAGE_FAULTS: readonly FederationFault[] = STREAM_FAULTS.map(({ name, apply }) => ({
-  ...{ name: `messages: ${name}`, strikes: 'organisation' },
+  ...{ name: `messages: ${name}`, strikes: 'organisation', joins: false },
   inject: async ({ organisations }, random) => {
     const insider = await openInsider(choose(organisations, random));
     try {

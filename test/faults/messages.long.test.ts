@@ -13,6 +13,7 @@ import {
   questionSubject,
   sealEnvelope,
 } from '@dockchains/messaging';
+import { findMountObstacle } from '@dockchains/testing';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
 import { openPeerUser, openSigner } from './insider.ts';
@@ -20,7 +21,7 @@ import { residentBytes } from './resident.ts';
 import { StreamWorld, WAIT } from './stream-world.ts';
 
 const ORIGIN = 'acme.example/ledger/public';
-const canMount = process.getuid?.() === 0 && process.platform === 'linux';
+const noMount = findMountObstacle();
 
 let world: StreamWorld;
 
@@ -45,8 +46,8 @@ test('F10: a peer that was away while stream and server were lost has everything
   expect(await world.listLetters()).toEqual([]);
 });
 
-test.skipIf(!canMount)(
-  'F12: while the disk is full messages wait at the server and nothing is cosigned; with room again all is there',
+test.skipIf(noMount !== undefined)(
+  `F12: while the disk is full messages wait at the server and nothing is cosigned; with room again all is there (skipped: ${noMount ?? 'no'})`,
   async () => {
     const { globex } = world;
     const [blobs, copy] = [join(globex.gateway.dataDir, 'blobs'), join(globex.gateway.dataDir, 'copy')];

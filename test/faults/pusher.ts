@@ -27,6 +27,8 @@ export class Pusher {
   readonly acknowledged: AcknowledgedPush[] = [];
   /** What went wrong, by status or error name: kills make failures, these must be of kinds one expects. */
   readonly failures = new Map<string, number>();
+  /** Failures of the gateway's own that don't say what happened and when to come again. */
+  readonly unclear: string[] = [];
   readonly #target: PushTarget;
   readonly #gate: Pick<Gate, 'passed'>;
   readonly #paceMs: number;
@@ -61,6 +63,9 @@ export class Pusher {
       } catch (error) {
         const kind = error instanceof PushFailure ? `status ${error.status}` : String(error).slice(0, 60);
         this.failures.set(kind, (this.failures.get(kind) ?? 0) + 1);
+        if (error instanceof PushFailure && !isClear(error)) this.unclear.push(error.message);
+        // Who is refused asks for another token, as clients do: the gateway's clock may be another now.
+        if (error instanceof PushFailure && error.status === 401) token = undefined;
         await this.#gate.passed();
       }
     }
@@ -79,6 +84,12 @@ export class PushFailure extends Error {
     this.body = body;
     this.retryAfter = retryAfter;
   }
+}
+
+/** Whether an answer says in a sentence what the gateway lacks, and when to come again; what others are to blame for says something else. */
+function isClear({ status, body, retryAfter }: PushFailure): boolean {
+  if (status < 500) return true;
+  return [503, 507].includes(status) && Number(retryAfter) > 0 && /"message":"[^"]{20,}"/.test(body);
 }
 
 /** Pushes a new small image under a tag, as a client would. @throws PushFailure */

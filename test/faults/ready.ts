@@ -1,0 +1,20 @@
+import type { LinkedOrganisation } from '@dockchains/testing';
+import { expect } from 'vitest';
+
+const LONG = { timeout: 60_000, interval: 20 };
+
+/** Waits until a gateway takes pushes. */
+export async function awaitReady({ gateway }: LinkedOrganisation): Promise<void> {
+  const isReady = async (): Promise<boolean> => {
+    const signal = AbortSignal.timeout(2_000);
+    const answer = await fetch(`${gateway.url}/readyz`, { signal }).catch(() => undefined);
+    return answer?.status === 200;
+  };
+  await expect.poll(isReady, LONG).toBe(true);
+}
+
+/** Starts an organisation's PostgreSQL wherever it has ended, as its supervisor would, until the gateway takes pushes. */
+export async function awaitRevival(struck: LinkedOrganisation): Promise<void> {
+  await struck.postgres.start();
+  await awaitReady(struck);
+}
