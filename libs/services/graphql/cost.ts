@@ -26,8 +26,12 @@ export type CostedOperation = {
 /** By variable: the number it holds, or the length of its list. */
 type Lengths = ReadonlyMap<string, number | undefined>;
 
-// What costs more than reading a value: tiles read for a proof, a memory-hard password hash.
-const COST_OF_FIELD: Readonly<Record<string, number>> = { proof: 10, createAccount: 500, setPassword: 500 };
+// What costs more than reading a value: tiles read for a proof, a thousand matches that are ranked, proofs of 128 KiB, a memory-hard
+// password hash.
+const COST_OF_FIELD: Readonly<Record<string, number>> = {
+  ...{ proof: 10, search: 500, equivocations: 100 },
+  ...{ createAccount: 500, setPassword: 500 },
+};
 
 /**
  * Estimates an operation's cost: one for each field of the largest answer that it can have, more for the dear ones.

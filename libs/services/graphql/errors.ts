@@ -1,6 +1,6 @@
 import { AccessError, type AccessErrorCode } from '@dockchains/access';
 import { CatalogError } from '@dockchains/catalog';
-import { isConnectionLoss } from '@dockchains/database';
+import { findSqlState, isConnectionLoss } from '@dockchains/database';
 import { FederationError, type FederationErrorCode } from '@dockchains/federation';
 import { LedgerError } from '@dockchains/ledger';
 import { OciError, type OciErrorCode } from '@dockchains/oci';
@@ -66,6 +66,9 @@ const CODE_OF_FEDERATION: Partial<Record<FederationErrorCode, ApiErrorCode>> = {
   MESSAGE_PENDING: 'UNAVAILABLE',
 };
 
+// SQLSTATE (PostgreSQL manual, Appendix A): a NUL in a text, a number out of range, a time that is none.
+const BAD_VALUES: readonly (string | undefined)[] = ['22021', '22003', '22007', '22008'];
+
 /** Where an error happened, for the answer that says nothing about it but where to look. */
 export type ErrorSite = {
   readonly requestId: string;
@@ -107,6 +110,15 @@ function findKnown(error: unknown): ApiError | undefined {
   if (error instanceof OciError) return restate(CODE_OF_OCI[error.code], error);
   if (error instanceof LedgerError && (error.code === 'FROZEN' || error.code === 'BUSY')) {
     return restate('UNAVAILABLE', error);
+  }
+  if (BAD_VALUES.includes(findSqlState(error))) {
+    return new ApiError(
+      'BAD_USER_INPUT',
+      'An argument holds what no text, number or time of its kind holds.',
+      {
+        cause: error,
+      },
+    );
   }
   if (isConnectionLoss(error)) {
     return new ApiError('UNAVAILABLE', 'The database does not answer: try again in a moment.', {

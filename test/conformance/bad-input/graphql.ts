@@ -86,6 +86,12 @@ const FIELDS: Readonly<Record<string, readonly [query: string, code: string, sec
     'BAD_USER_INPUT',
     SECTIONS.pulling,
   ],
+  'a search with a NUL': ['{ search(text: "a\\u0000b") { matches } }', 'BAD_USER_INPUT', SECTIONS.graphql],
+  'repositories of an organisation with a NUL': [
+    '{ repositories(organisation: "a\\u0000b") { nodes { name } } }',
+    'BAD_USER_INPUT',
+    SECTIONS.graphql,
+  ],
   'a reference of 1,025 characters': [
     `{ artifact(reference: "${'a'.repeat(1025)}") { id } }`,
     'BAD_USER_INPUT',
