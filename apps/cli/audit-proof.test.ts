@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { type BuiltLog, buildLog } from '@dockchains/testing';
-import { encodeEquivocation } from '@dockchains/tlog';
+import { encodeEquivocation, encodeUnexplained } from '@dockchains/tlog';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { createWorkplace, type Workplace } from './test-io.ts';
@@ -61,6 +61,28 @@ describe('audit --proof', () => {
     const { exitCode, stdout } = await audit(proof);
     expect(exitCode).toBe(1);
     expect(stdout).toContain('has no key of the ledger acme.example/ledger/public');
+  });
+
+  test('L1: says of two heads that wait for an explanation that they prove nothing', async () => {
+    const longer = await buildLog({ size: 5, privateKey: log.privateKey });
+    const file = encodeUnexplained({
+      ...{ since: '2026-05-01T00:00:00.000Z', shownBy: 'globex.example', answer: 'it can’t be reached' },
+      ...{ older: noteOf(log), newer: noteOf(longer) },
+    });
+    const { exitCode, stdout } = await audit(file);
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(
+      /^NOT PROVEN: acme.example\/ledger\/public signed both a head with 3 entries and one with 5/,
+    );
+    expect(stdout).toContain('/consistency/3-');
+    expect(JSON.parse((await audit(file, '--json')).stdout)).toMatchObject({
+      ...{ proven: false, older: { size: '3' }, newer: { size: '5' } },
+      unexplained: { shownBy: 'globex.example', answer: 'it can’t be reached' },
+    });
+    const forged = file.replace('\n5\n', '\n6\n');
+    expect(JSON.parse((await audit(forged, '--json')).stdout)).toEqual({
+      ...{ proven: false, error: { message: expect.any(String) as unknown } },
+    });
   });
 
   test('asks for a file that is there, and no log beside it', async () => {

@@ -1,11 +1,17 @@
 import { resolve } from 'node:path';
 
 import {
+  type Checkpoint,
+  consistencyPath,
+  isUnexplained,
   MAX_EQUIVOCATION_BYTES,
   parseEquivocation,
   parseNote,
+  parseUnexplained,
   TlogError,
+  type VerifierKey,
   verifyEquivocation,
+  verifyUnexplained,
 } from '@dockchains/tlog';
 
 import { CliError } from './errors.ts';
@@ -30,16 +36,17 @@ export async function auditProof(io: Io, { path, policy, log }: ProofRequest): P
   const bytes = await findFile(resolve(io.cwd, path), MAX_EQUIVOCATION_BYTES);
   if (bytes === undefined) throw new CliError('USAGE', `There is no file ${path} to take the proof from.`);
   const trust = await readTrust(io, policy);
-  try {
-    const proof = parseEquivocation(bytes);
-    const [origin = ''] = parseNote(proof.older).text.split('\n');
+  const keysOf = (note: string): readonly VerifierKey[] => {
+    const [origin = ''] = parseNote(note).text.split('\n');
     const keys = trust.policy.logs.map(({ key }) => key).filter(({ name }) => name === origin);
-    if (keys.length === 0) return notProven(path, `${trust.path} has no key of the ledger ${origin}.`);
-    const { older, newer } = verifyEquivocation(proof, keys);
-    const describe = ({ size, root }: typeof older) => ({
-      size: size.toString(),
-      root: Buffer.from(root).toString('base64'),
-    });
+    if (keys.length > 0) return keys;
+    throw new TlogError('UNKNOWN_SIGNER', `${trust.path} has no key of the ledger ${origin}.`);
+  };
+  try {
+    if (isUnexplained(bytes)) return describeUnexplained(path, bytes, keysOf);
+    const proof = parseEquivocation(bytes);
+    const { older, newer } = verifyEquivocation(proof, keysOf(proof.older));
+    const { origin } = older;
     return {
       text: `Proven: ${origin} signed two histories, one with ${older.size} entries and one with ${newer.size}, that cannot be of one ledger.
 The keys are those that ${trust.path} names. Nothing that this ledger says is to be believed; keep the file.`,
@@ -50,6 +57,35 @@ The keys are those that ${trust.path} names. Nothing that this ledger says is to
     return notProven(path, `${error.message} (${error.code})`);
   }
 }
+
+/** Says what such a file shows: that the log signed both heads. That they are of two histories it does not. */
+function describeUnexplained(
+  path: string,
+  bytes: Uint8Array,
+  keysOf: (note: string) => readonly VerifierKey[],
+): Outcome {
+  const file = parseUnexplained(bytes);
+  const { older, newer } = verifyUnexplained(file, keysOf(file.older));
+  const { origin } = older;
+  const { since, shownBy, answer } = file;
+  const question = consistencyPath(older, newer);
+  return {
+    text: `NOT PROVEN: ${origin} signed both a head with ${older.size} entries and one with ${newer.size}. That the second is another history than the first is not shown.
+Whoever made the file says, and nobody signed it: the ledger has been asked since ${since} whether one extends the other, and ${answer}; one of them was shown by ${shownBy}.
+An honest ledger can answer at any time, at <its log>/${question}; keep the file until it has.
+in ${path}`,
+    json: {
+      ...{ proven: false, origin, older: describe(older), newer: describe(newer) },
+      unexplained: { since, shownBy, answer, question },
+    },
+    exitCode: 1,
+  };
+}
+
+const describe = ({ size, root }: Checkpoint) => ({
+  size: size.toString(),
+  root: Buffer.from(root).toString('base64'),
+});
 
 function notProven(path: string, message: string): Outcome {
   return {

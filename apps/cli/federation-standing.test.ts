@@ -6,6 +6,7 @@ const quiet: FederationStanding = {
   peers: [],
   catalog: { rebuilding: false, ledgers: [] },
   equivocations: [],
+  undecidedHeads: [],
   deadLetters: undefined,
 };
 const at = '2026-01-01T00:00:00.000Z';
@@ -31,4 +32,19 @@ test('messages that were given up on are counted for the operator, with the comm
   const [line] = standingTables([['acme.example', { ...quiet, deadLetters: 3 }]]);
   expect(line).toContain('3 messages');
   expect(line).toContain('dockchains messages list --registry acme.example');
+});
+
+test('heads that wait for an explanation are shown, with what becomes of them', () => {
+  const head = {
+    ...{ origin: 'globex.example/ledger/private', shownBy: 'initech.example', heldSize: '6', shownSize: '9' },
+    ...{ since: '2026-05-01T00:00:00.000Z', answer: 'it answered with status 404' },
+  };
+  const undecidedHeads = [
+    { ...head, isUnexplained: true, isWithheld: true },
+    { ...head, shownBy: 'globex.example', isUnexplained: false, isWithheld: false },
+  ];
+  const [table = ''] = standingTables([['acme.example', { ...quiet, undecidedHeads }]]);
+  expect(table).toContain('unexplained: it answered with status 404; not cosigned before');
+  expect(table).toMatch(/undecided: it answered with status 404$/m);
+  expect(standingJson({ ...quiet, undecidedHeads })).toMatchObject({ undecidedHeads });
 });

@@ -6,8 +6,10 @@ import {
   listDeadLetters,
   listEquivocations,
   listPeers,
+  listUndecidedHeads,
   type PeerSummary,
   type Session,
+  type UndecidedHeadSummary,
 } from '@dockchains/client';
 
 import { tableOf } from './output.ts';
@@ -17,6 +19,7 @@ export type FederationStanding = {
   readonly peers: readonly PeerSummary[];
   readonly catalog: CatalogStatus;
   readonly equivocations: readonly EquivocationSummary[];
+  readonly undecidedHeads: readonly UndecidedHeadSummary[];
   /** How many messages were given up on; undefined where only an operator may know. */
   readonly deadLetters: number | undefined;
 };
@@ -24,13 +27,14 @@ export type FederationStanding = {
 /** Asks a gateway; undefined where it is of a version that knows neither. @throws ClientError of every other code */
 export async function findStanding(session: Session): Promise<FederationStanding | undefined> {
   try {
-    const [peers, catalog, equivocations, deadLetters] = await Promise.all([
+    const [peers, catalog, equivocations, undecidedHeads, deadLetters] = await Promise.all([
       listPeers(session, { removed: false }),
       getCatalog(session),
       listEquivocations(session),
+      listUndecidedHeads(session),
       countDeadLetters(session),
     ]);
-    return { peers, catalog, equivocations, deadLetters };
+    return { peers, catalog, equivocations, undecidedHeads, deadLetters };
   } catch (error) {
     if (error instanceof ClientError && error.code === 'REJECTED') return undefined;
     throw error;
@@ -69,6 +73,12 @@ export function standingTables(
       byRevokedKey ? 'by a key that was revoked: nothing is frozen' : 'frozen here',
     ]),
   );
+  const undecided = standings.flatMap(([name, standing]) =>
+    standing.undecidedHeads.map((head) => [
+      ...[name, head.origin, `${head.heldSize} and ${head.shownSize}`, head.shownBy, head.since],
+      `${head.isUnexplained ? 'unexplained' : 'undecided'}: ${head.answer}${head.isWithheld ? '; not cosigned before' : ''}`,
+    ]),
+  );
   return [
     ...(peers.length === 0
       ? []
@@ -79,6 +89,9 @@ export function standingTables(
     ...(equivocations.length === 0
       ? []
       : [tableOf(['ORGANISATION', 'SIGNED TWO HISTORIES', 'FOUND', ''], equivocations)]),
+    ...(undecided.length === 0
+      ? []
+      : [tableOf(['ORGANISATION', 'NOT EXPLAINED BY', 'HEADS', 'SHOWN BY', 'SINCE', ''], undecided)]),
     ...standings.flatMap(([name, { deadLetters = 0 }]) =>
       deadLetters === 0
         ? []
@@ -90,11 +103,17 @@ export function standingTables(
 }
 
 /** Gives a standing for programs. */
-export function standingJson({ peers, catalog, equivocations, deadLetters }: FederationStanding) {
+export function standingJson({
+  peers,
+  catalog,
+  equivocations,
+  undecidedHeads,
+  deadLetters,
+}: FederationStanding) {
   const ledgers = catalog.ledgers.map((ledger) => ({
     ...{ origin: ledger.origin, organisation: ledger.organisation, lag: `${ledger.lag}` },
     ...{ publishedSize: `${ledger.publishedSize}`, consumed: `${ledger.consumed}` },
   }));
   const view = { rebuilding: catalog.rebuilding, ledgers };
-  return { peers, catalog: view, equivocations, deadLetters: deadLetters ?? null };
+  return { peers, catalog: view, equivocations, undecidedHeads, deadLetters: deadLetters ?? null };
 }

@@ -8,10 +8,12 @@ import {
   openEvidence,
   openGossip,
   openReplication,
+  openUndecided,
   type Peers,
   type Replication,
   type ReplicationDeps,
   type SignedDescriptor,
+  type Undecided,
 } from '@dockchains/federation';
 import { openKey } from '@dockchains/keys';
 import { LedgerError } from '@dockchains/ledger';
@@ -25,6 +27,7 @@ type ReplicasDeps = Pick<GatewayDeps, 'config' | 'database' | 'ledgers' | 'log' 
 /** What is held here of the peers' logs, and what contradicts it. */
 export interface Replicas {
   readonly evidence: Evidence;
+  readonly undecided: Undecided;
   readonly gossip: Gossip;
   readonly replication: Replication;
   /** Ends after what is under way. */
@@ -44,6 +47,7 @@ export async function openReplicas({ peers, descriptor, ...deps }: ReplicasDeps)
   const freezeOwn = async (origin: string, reason: string): Promise<void> =>
     ledgers.find(origin)?.freeze(reason);
   const evidence = openEvidence({ database, clock, log, freezeOwn });
+  const undecided = openUndecided({ database, clock, log });
   const own = async (): Promise<KnownLog[]> => {
     const said = await findDescriptor(descriptor);
     return ledgers.all.map((ledger) =>
@@ -56,7 +60,7 @@ export async function openReplicas({ peers, descriptor, ...deps }: ReplicasDeps)
   };
   const replication = await openReplication({ ...deps, ...{ tiles, peers, mirror, evidence } });
   const gossip = openGossip({
-    ...{ peers, evidence, log },
+    ...{ peers, evidence, undecided, log },
     async known() {
       const active = await peers.list();
       if (active.length === 0) return [];
@@ -64,7 +68,7 @@ export async function openReplicas({ peers, descriptor, ...deps }: ReplicasDeps)
     },
   });
   return {
-    ...{ evidence, gossip, replication },
+    ...{ evidence, undecided, gossip, replication },
     async close() {
       await gossip.close();
       await replication.close();

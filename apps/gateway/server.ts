@@ -12,6 +12,7 @@ import fastify, {
 import type { GatewayDeps } from './deps.ts';
 import { encodeHttpError, toHttpError } from './errors.ts';
 import { addRateLimits } from './rate-limits.ts';
+import { registerConsistency } from './routes/consistency.ts';
 import { registerCosigned } from './routes/cosigned.ts';
 import { registerEquivocations } from './routes/equivocations.ts';
 import { registerHealth } from './routes/health.ts';
@@ -22,6 +23,7 @@ import { registerNatsCredentials } from './routes/nats-credentials.ts';
 import { registerOrganisation } from './routes/organisation.ts';
 import { registerPeers } from './routes/peers.ts';
 import { registerToken } from './routes/token.ts';
+import { registerUnexplained } from './routes/unexplained.ts';
 import { registerV2 } from './routes/v2/register.ts';
 import { registerWitness } from './routes/witness.ts';
 import { traceRequests } from './tracing/requests.ts';
@@ -76,7 +78,9 @@ export async function openServer(listener: Server, deps: GatewayDeps): Promise<F
   registerNatsCredentials(server, deps);
   registerLog(server, deps);
   registerMirror(server, deps);
+  registerConsistency(server, deps);
   registerEquivocations(server, deps);
+  registerUnexplained(server, deps);
   registerCosigned(server, deps);
   registerWitness(server, deps);
   registerToken(server, deps);

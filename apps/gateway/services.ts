@@ -111,6 +111,7 @@ export async function openServices(
     const { witness, close: closeWitnessing } = await witnessing.start({
       ...{ ledgers, peers, ask: askWitnesses(() => messages) },
       compare: async (origin, note) => gossip?.compare(origin, note),
+      explain: async (origin) => gossip?.explain(origin),
     });
     const deliver = deliverCosigned(() => messages);
     const { descriptor } = federation;

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 
 import {
   type AskWitness,
+  createHold,
   createPublications,
   createWitness,
   FederationError,
@@ -9,6 +10,7 @@ import {
   findWitnessedLog,
   type Gatherer,
   openEvidence,
+  openUndecided,
   type Peers,
   type Publications,
   readActivePeers,
@@ -43,6 +45,8 @@ interface Asked {
   readonly ask: AskWitness;
   /** Compares a head that our witness refused with what else is held of its log. */
   readonly compare: (origin: string, note: string) => Promise<unknown>;
+  /** Asks a log at once for what it has not explained. */
+  readonly explain: (origin: string) => Promise<void>;
 }
 
 /** Witnessing that runs. */
@@ -101,7 +105,10 @@ function gather(
     peers,
     ask,
     publications,
-  }: Omit<Asked, 'ledgers' | 'compare'> & { readonly ledger: Ledger; readonly publications: Publications },
+  }: Omit<Asked, 'ledgers' | 'compare' | 'explain'> & {
+    readonly ledger: Ledger;
+    readonly publications: Publications;
+  },
 ): Gatherer {
   const { origin, name } = ledger;
   const publication = publications.of({ origin, isPublic: name === 'public' });
@@ -122,7 +129,11 @@ function gather(
 
 async function openWitness(
   { config, database, clock, log }: WitnessingDeps,
-  { compare, ...logs }: Pick<Asked, 'peers' | 'compare'> & { readonly others: Policy | undefined },
+  {
+    compare,
+    explain,
+    ...logs
+  }: Pick<Asked, 'peers' | 'compare' | 'explain'> & { readonly others: Policy | undefined },
 ): Promise<Witness> {
   const { organisation, keysDirectory } = config;
   const privateKey = await openKey(keysDirectory, 'witness');
@@ -139,6 +150,7 @@ async function openWitness(
     },
     fetchCheckpoint: fetchNotesOver(),
     isFrozen: async (origin) => (await evidence.find(origin)) !== undefined,
+    findHold: createHold({ undecided: openUndecided({ database, clock, log }), explain }),
     async reportConflict(origin, equivocation) {
       const found = await findLog(origin);
       if (found === undefined) return;

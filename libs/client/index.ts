@@ -79,3 +79,4 @@ export {
   type RobotSecret,
   rotateRobot,
 } from './robots.ts';
+export { listUndecidedHeads, type UndecidedHeadSummary } from './undecided-heads.ts';

@@ -42,15 +42,19 @@ const MAX_BUNDLE_BYTES = (TILE_WIDTH + 1) * (LENGTH_BYTES + MAX_ENTRY_BYTES);
 const RETRIES = 4;
 const FIRST_RETRY_MS = 200;
 
-/** Reads the log below `url` over HTTP (C2SP tlog-tiles); what may pass by itself is tried up to `retries` times more, 4 unless told. */
+/**
+ * Reads the log below `url` over HTTP (C2SP tlog-tiles); what may pass by itself is tried up to `retries` times more, 4 unless told. Each
+ * answer must come within `timeoutMs`.
+ */
 export function openHttpLog(
   fetch: Fetch,
   url: string,
-  { retries = RETRIES }: { retries?: number } = {},
+  { retries = RETRIES, timeoutMs }: { retries?: number; timeoutMs?: number } = {},
 ): LogReader {
   const root = url.replace(/\/+$/, '');
   const read: ReadPath = async (path, maxBytes) =>
-    (await sendOk(fetch, { url: `${root}/${path}`, maxBytes })).bytes;
+    (await sendOk(fetch, { url: `${root}/${path}`, maxBytes, ...(timeoutMs !== undefined && { timeoutMs }) }))
+      .bytes;
   return readerOf((path, maxBytes) => retrying(() => read(path, maxBytes), retries));
 }
 

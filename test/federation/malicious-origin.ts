@@ -7,6 +7,7 @@ import {
   signDescriptor,
 } from '@dockchains/identity';
 import { buildLog } from '@dockchains/testing';
+import { encodeConsistency } from '@dockchains/tlog';
 
 import { makeDescriptor } from '../../libs/formats/identity/testing/organisation.ts';
 import { entriesOf } from '../../libs/services/federation/testing/replicas.ts';
@@ -24,6 +25,8 @@ export interface View {
   show(size: number): Promise<void>;
   /** Asks a witness, as an organisation does, to cosign this history of a ledger; gives the status. */
   submit(witness: string, ledger: 'public' | 'private', oldSize: number, size: number): Promise<number>;
+  /** The proof that this history of the private ledger extends its own beginning, as a log answers. */
+  explanation(oldSize: number, size: number): Promise<Buffer>;
 }
 
 /** An organisation with keys of its own that signs two histories, and tells its peers apart by where they ask. */
@@ -75,6 +78,8 @@ export async function startMaliciousOrigin(organisation: string): Promise<Malici
         const body = await growing[ledger].submission(oldSize, size);
         return (await fetch(`${witness}/add-checkpoint`, { method: 'POST', body })).status;
       },
+      explanation: async (oldSize, size) =>
+        Buffer.from(encodeConsistency(await growing.private.proof(oldSize, size))),
     };
   };
   const views = await Promise.all([open('true'), open('another')]);

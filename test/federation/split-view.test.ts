@@ -87,6 +87,20 @@ async function replicaAt(gateway: TestGateway, organisation: string): Promise<un
   return data.peer.replica;
 }
 
+/** What GraphQL says of heads of this ledger that wait for an explanation. */
+async function undecidedAt(gateway: TestGateway, origin: string): Promise<unknown> {
+  const query =
+    '{ undecidedHeads { nodes { origin heldSize shownSize shownBy isUnexplained isWithheld answer } } }';
+  const response = await fetch(`${gateway.url}/graphql`, {
+    ...{ method: 'POST', body: JSON.stringify({ query }) },
+    headers: { 'content-type': 'application/json' },
+  });
+  const { data } = (await response.json()) as {
+    data: { undecidedHeads: { nodes: readonly { readonly origin: string }[] } };
+  };
+  return data.undecidedHeads.nodes.filter((node) => node.origin === origin);
+}
+
 /** Verifies the proof with the command line, which has no network here and is given the file and the keys alone. */
 async function auditAlone({ policy, organisation }: MaliciousOrigin, proof: string | undefined) {
   const [proofFile, policyFile] = ['proof', 'policy'].map((name) =>
@@ -167,6 +181,53 @@ describe.concurrent(
         ).toEqual([]);
       },
     );
+    test('of a private ledger, of two sizes, is unexplained within 10 s, and proven once either history is told to anybody', async ({
+      expect,
+    }) => {
+      const organisation = 'sizes.example';
+      const origin = `${organisation}/ledger/private`;
+      const mallory = await startMallory(organisation);
+      const [left, right] = mallory.views;
+      expect(await left.submit(`${globex.url}/witness`, 'private', 0, 6)).toBe(200);
+      expect(await right.submit(`${initech.url}/witness`, 'private', 0, 9)).toBe(200);
+      const begin = performance.now();
+      for (const [gateway, sizes, by] of [
+        [globex, { heldSize: '6', shownSize: '9' }, 'initech.example'],
+        [initech, { heldSize: '9', shownSize: '6' }, 'globex.example'],
+      ] as const) {
+        await expect
+          .poll(() => undecidedAt(gateway, origin), { timeout: 30_000, interval: 50 })
+          .toEqual([
+            {
+              ...{ origin, ...sizes, shownBy: by, isUnexplained: true, isWithheld: true },
+              answer: 'it answered with status 404',
+            },
+          ]);
+      }
+      expect(performance.now() - begin).toBeLessThan(FOUND_WITHIN_MS);
+
+      // Nothing more is cosigned; what is kept says what it is, and that it is no proof.
+      expect(await left.submit(`${globex.url}/witness`, 'private', 6, 7)).toBe(503);
+      expect(await right.submit(`${initech.url}/witness`, 'private', 9, 11)).toBe(503);
+      const file = await (await fetch(`${globex.url}/federation/unexplained/${hashOrigin(origin)}`)).text();
+      expect(await auditAlone(mallory, file)).toMatchObject({
+        exitCode: 1,
+        said: { proven: false, origin, older: { size: '6' }, newer: { size: '9' } },
+      });
+      expect(await proofAt(globex, origin)).toBeUndefined();
+
+      // It tells one of them what is true of the other's history: that is a confession, and everybody gets it.
+      const confession = await right.explanation(6, 9);
+      left.web.tamper = (path) => (path.includes('/consistency/') ? confession : undefined);
+      expect(await awaitFound(expect, origin)).toBeLessThan(2 * FOUND_WITHIN_MS);
+      for (const gateway of [globex, initech]) {
+        expect(await auditAlone(mallory, await proofAt(gateway, origin))).toMatchObject({
+          exitCode: 0,
+          said: { proven: true, origin, older: { size: '6' }, newer: { size: '9' } },
+        });
+      }
+      expect(await left.submit(`${globex.url}/witness`, 'private', 6, 7)).toBe(403);
+    });
   },
 );
 

@@ -21,6 +21,8 @@ const OPEN: Readonly<Record<string, string>> = {
   'GET /.well-known/dockchains/organisation/:number': '/.well-known/dockchains/organisation/1.json',
   'GET /.well-known/dockchains/peers.json': '/.well-known/dockchains/peers.json',
   'GET /federation/equivocations/:hash': `/federation/equivocations/${'0'.repeat(64)}`,
+  'GET /federation/unexplained/:hash': `/federation/unexplained/${'0'.repeat(64)}`,
+  'GET /log/:name/consistency/:older/:newer': `/log/private/consistency/1-${'0'.repeat(64)}/2-${'0'.repeat(64)}`,
   'GET /federation/nats/:organisation': '/federation/nats/globex.example',
   'GET /witness/:hash/checkpoint': `/witness/${'0'.repeat(64)}/checkpoint`,
   'GET /graphql': '/graphql',

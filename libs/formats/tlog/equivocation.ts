@@ -1,10 +1,9 @@
-import { type Checkpoint, parseCheckpoint, requireOrigin } from './checkpoint.ts';
-import { decodeBase64, decodeText, encodeBase64, equalBytes } from './encoding.ts';
+import { type Checkpoint, requireOrigin } from './checkpoint.ts';
+import { decodeBase64, encodeBase64, equalBytes } from './encoding.ts';
 import { TlogError } from './errors.ts';
 import { HASH_BYTES } from './hash.ts';
 import type { VerifierKey } from './keys.ts';
-import { parseNote } from './note.ts';
-import { verifyNote } from './verify-note.ts';
+import { joinTwoNotes, openSigned, splitTwoNotes } from './two-notes.ts';
 import { MAX_PROOF_HASHES, verifyConsistency } from './verify-proof.ts';
 
 /**
@@ -21,9 +20,6 @@ export type Equivocation = {
 export const MAX_EQUIVOCATION_BYTES = 128 * 1024;
 
 const FIRST_LINE = 'dockchains.org/equivocation@v1';
-const MAX_NOTE_BYTES = 48 * 1024;
-// As many as witnesses here cosign: a log must not get away with two histories because it adds lines.
-const MAX_EXTENSIONS = 16;
 
 /**
  * Encodes the proof as text: a first line that names the form, then in base64, a line each, the prefix's root and its
@@ -32,7 +28,7 @@ const MAX_EXTENSIONS = 16;
  */
 export function encodeEquivocation({ older, newer, prefix }: Equivocation): string {
   const hashes = prefix === undefined ? [] : [prefix.root, ...prefix.proof];
-  const text = [[FIRST_LINE, ...hashes.map(encodeBase64), ''].join('\n'), older, newer].join('\n');
+  const text = joinTwoNotes({ header: [FIRST_LINE, ...hashes.map(encodeBase64)], older, newer });
   parseEquivocation(text);
   return text;
 }
@@ -42,26 +38,17 @@ export function encodeEquivocation({ older, newer, prefix }: Equivocation): stri
  * @throws TlogError BAD_EQUIVOCATION, BAD_NOTE
  */
 export function parseEquivocation(source: string | Uint8Array): Equivocation {
-  const text = decodeText(source, MAX_EQUIVOCATION_BYTES);
-  // Extension lines are not empty, so that each note has just one blank line.
-  const [header, olderText, olderLines, newerText, newerLines, ...rest] = text?.split('\n\n', 6) ?? [];
-  if (
-    header === undefined ||
-    olderText === undefined ||
-    olderLines === undefined ||
-    newerText === undefined ||
-    newerLines === undefined ||
-    rest.length > 0
-  ) {
+  const notes = splitTwoNotes(source, MAX_EQUIVOCATION_BYTES);
+  if (notes === undefined) {
     throw refused(`A first line "${FIRST_LINE}", and two notes behind blank lines, are expected.`);
   }
-  const [first, root, ...proof] = header.split('\n');
+  const { header, older, newer } = notes;
+  const [first, root, ...proof] = header;
   if (first !== FIRST_LINE || proof.length > MAX_PROOF_HASHES) {
     throw refused(`It must begin with "${FIRST_LINE}" and at most ${MAX_PROOF_HASHES + 1} hashes.`);
   }
   return {
-    older: requireNote(`${olderText}\n\n${olderLines}\n`),
-    newer: requireNote(`${newerText}\n\n${newerLines}`),
+    ...{ older, newer },
     ...(root !== undefined && { prefix: { root: parseHash(root), proof: proof.map(parseHash) } }),
   };
 }
@@ -92,19 +79,6 @@ export function verifyEquivocation(
   });
   if (equalBytes(prefix.root, before.root)) throw refused('The newer tree extends the older one.');
   return { older: before, newer: after };
-}
-
-/** Whoever signed must be named after the log: a key of another one proves nothing of it. */
-function openSigned(source: string, logKeys: readonly VerifierKey[]): Checkpoint {
-  const note = parseNote(source);
-  const checkpoint = parseCheckpoint(note.text, { maxExtensions: MAX_EXTENSIONS });
-  for (const { key } of verifyNote(note, logKeys)) requireOrigin(checkpoint.origin, key.name);
-  return checkpoint;
-}
-
-function requireNote(note: string): string {
-  parseNote(note, { maxBytes: MAX_NOTE_BYTES });
-  return note;
 }
 
 function parseHash(line: string): Uint8Array {

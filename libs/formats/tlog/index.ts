@@ -19,6 +19,12 @@ export {
   requireOrigin,
   signCheckpoint,
 } from './checkpoint.ts';
+export {
+  consistencyPath,
+  encodeConsistency,
+  MAX_CONSISTENCY_BYTES,
+  parseConsistency,
+} from './consistency-lines.ts';
 export { cosign, type Cosigner, createCosigner, verifyCosignature } from './cosignature.ts';
 export {
   encodeEquivocation,
@@ -93,6 +99,14 @@ export {
   tileRoot,
   tileWidth,
 } from './tiles.ts';
+export {
+  encodeUnexplained,
+  isUnexplained,
+  MAX_UNEXPLAINED_BYTES,
+  parseUnexplained,
+  type Unexplained,
+  verifyUnexplained,
+} from './unexplained.ts';
 export { verifyNote, type VerifiedSignature } from './verify-note.ts';
 export {
   type Consistency,

@@ -5,8 +5,16 @@ export { type Mirroring, type MirroringDeps, openMirroring } from './mirroring/m
 export type { MirrorPolicy } from './mirroring/policies.ts';
 export type { Peer, Peers } from './peers/peers.ts';
 export { type Evidence, type KeptEquivocation, openEvidence } from './gossip/evidence.ts';
+export {
+  answerConsistency,
+  type ConsistencyAnswer,
+  type NamedHead,
+  parseNamedHead,
+} from './gossip/answer-consistency.ts';
 export { type Gossip, type GossipDeps, openGossip } from './gossip/gossip.ts';
 export { type KnownLog, knownLedger, knownPeer } from './gossip/known-logs.ts';
+export { openUndecided, type Undecided, type UndecidedHead } from './gossip/undecided.ts';
+export { createHold, type Hold } from './witness/hold.ts';
 export {
   type Cosigned,
   encodeCosigned,

@@ -7,6 +7,7 @@ import type {
   Peers,
   ReplicaStatus,
   Replication,
+  Undecided,
 } from '@dockchains/federation';
 import type { Ledger, Ledgers } from '@dockchains/ledger';
 import type { Registry } from '@dockchains/registry';
@@ -27,6 +28,7 @@ export type GraphqlServices = {
   readonly replicas: {
     readonly replication: Pick<Replication, 'status'>;
     readonly evidence: Pick<Evidence, 'find' | 'list'>;
+    readonly undecided: Pick<Undecided, 'list'>;
   };
   readonly registry: Registry;
 };

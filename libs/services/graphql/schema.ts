@@ -9,6 +9,7 @@ import { artifactTypes } from './resolvers/artifact.ts';
 import { catalogTypes } from './resolvers/catalog.ts';
 import { COLLECTED_KINDS, collectionTypes } from './resolvers/collection.ts';
 import { deadLettersTypes } from './resolvers/dead-letters.ts';
+import { undecidedHeadTypes } from './resolvers/undecided-head.ts';
 import { equivocationTypes } from './resolvers/equivocation.ts';
 import { immutableTagsTypes } from './resolvers/immutable-tags.ts';
 import { ledgerTypes } from './resolvers/ledger.ts';
@@ -40,6 +41,7 @@ const TOPICS: readonly Topic[] = [
   { name: 'collection', types: collectionTypes },
   { name: 'peer', types: peerTypes },
   { name: 'equivocation', types: equivocationTypes },
+  { name: 'undecided-head', types: undecidedHeadTypes },
   { name: 'mirror', types: mirrorTypes },
   { name: 'dead-letters', types: deadLettersTypes },
   { name: 'catalog', types: catalogTypes },

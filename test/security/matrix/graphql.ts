@@ -29,6 +29,7 @@ export const QUERIES: Readonly<Record<string, FieldRow>> = {
   immutableTagRules: { need: 'operator' },
   mirrorPolicies: { need: 'operator' },
   equivocations: { need: 'nothing' },
+  undecidedHeads: { need: 'nothing' },
   deadLetters: { need: 'operator' },
   _service: { need: 'nothing' },
   _entities: {
@@ -123,6 +124,12 @@ export const FIELDS: Readonly<
     ],
   },
   Equivocation: { given: ['origin', 'foundAt', 'byRevokedKey', 'proof'] },
+  UndecidedHead: {
+    given: [
+      ...['origin', 'shownBy', 'heldSize', 'shownSize', 'since', 'isUnexplained', 'isWithheld'],
+      ...['answer', 'file'],
+    ],
+  },
   DeadLetter: { given: ['id', 'organisation', 'subject', 'reason', 'buriedAt', 'bytes', 'beginning'] },
   MirrorPolicy: { given: ['pattern', 'fetch', 'everySeconds', 'maxBytes'] },
   Catalog: { given: ['rebuilding', 'ledgers'] },

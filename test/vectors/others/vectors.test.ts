@@ -152,6 +152,7 @@ describe('add-checkpoint between Tessera and transparency-dev’s witness', () =
       refreshLog: () => Promise.resolve(false),
       fetchCheckpoint: () => Promise.reject(new Error('The log is not served.')),
       isFrozen: () => Promise.resolve(false),
+      findHold: () => Promise.resolve(undefined),
       reportConflict: () => Promise.resolve(),
       suspect: () => Promise.resolve(),
     });

@@ -41,7 +41,7 @@ async function makeObserver(): Promise<Observer> {
     ...{ fixture, acme, web: await serveWeb() },
     ...{
       replication: await fixture.open(),
-      gossip: openGossip({ ...unstarted(), evidence: fixture.evidence }),
+      gossip: openGossip({ ...unstarted(), evidence: fixture.evidence, undecided: fixture.undecided }),
     },
   };
 }
@@ -70,7 +70,7 @@ async function introduce(observer: Observer, other: Observer, name: string): Pro
     witness: `${other.web.url}/witness`,
   };
   observer.gossip = openGossip({
-    ...{ evidence: fixture.evidence, log, intervalMs: 3_600_000 },
+    ...{ evidence: fixture.evidence, undecided: fixture.undecided, log, intervalMs: 3_600_000 },
     peers: {
       list: () => Promise.resolve([{ ...peer, descriptor: { ...peer.descriptor, endpoints } }]),
     },

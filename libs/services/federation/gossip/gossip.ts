@@ -1,20 +1,21 @@
-import { ClientError, type Fetch, openHttpLog, sendOk } from '@dockchains/client';
-import { MAX_EQUIVOCATION_BYTES, parseEquivocation, type TileReader } from '@dockchains/tlog';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { ClientError, type Fetch, sendOk } from '@dockchains/client';
+import { MAX_EQUIVOCATION_BYTES, parseEquivocation } from '@dockchains/tlog';
 
 import { directFetch } from '../direct-fetch.ts';
 import type { Peer, Peers } from '../peers/peers.ts';
-import { openHead, type SignedHead } from '../replication/heads.ts';
 import { isTheirs } from '../replication/peer-log.ts';
 import { hashOrigin } from '../replication/replica.ts';
-import { openVerifiedTiles } from '../replication/verified-tiles.ts';
-import { compareHeads } from './compare-heads.ts';
 import type { Evidence } from './evidence.ts';
+import { createJudge, type Judged, openShownHead } from './judge.ts';
 import type { KnownLog } from './known-logs.ts';
 import { openSuspects } from './suspects.ts';
+import type { Undecided } from './undecided.ts';
 
 /** The exchange of heads among peers, by which a log that shows two histories is found out. */
 export interface Gossip {
-  /** Asks every peer once what it holds of every log that is known here. */
+  /** Asks every peer once what it holds of every log that is known here, and logs of which that decides nothing. */
   exchange(): Promise<void>;
   /**
    * Compares a head of a known log, that somebody showed, with those held here; true if the log is proven to have signed two
@@ -22,6 +23,8 @@ export interface Gossip {
    * @throws TlogError unless the log signed it
    */
   compare(origin: string, note: string | Uint8Array): Promise<boolean>;
+  /** Asks a log at once for what it has not explained yet. */
+  explain(origin: string): Promise<void>;
   /** Ends after the exchange under way. */
   close(): Promise<void>;
 }
@@ -30,16 +33,20 @@ export interface Gossip {
 export type GossipDeps = {
   readonly peers: Pick<Peers, 'list'>;
   readonly evidence: Evidence;
+  readonly undecided: Undecided;
   /** The logs of which heads are held here, our own among them. */
   readonly known: () => Promise<readonly KnownLog[]>;
   readonly log: { warn(fields: object, event: string): void };
   readonly fetch?: Fetch;
   /** Between two exchanges, in milliseconds; 5,000 unless told. */
   readonly intervalMs?: number;
+  /** Before a log that refused to explain two heads is asked once more, in milliseconds; 1,000 unless told. */
+  readonly againMs?: number;
 };
 
 const INTERVAL_MS = 5_000;
 const TIMEOUT_MS = 4_000;
+const AGAIN_MS = 1_000;
 const MAX_REMEMBERED = 10_000;
 
 /** Starts to exchange heads with all active peers. */
@@ -53,27 +60,25 @@ export function openGossip(deps: GossipDeps): Gossip {
     compared.set(url, text);
   };
   const suspects = openSuspects();
-
-  /** Settled is also what a proof was found by, now or before. */
-  const judge = async (
-    one: KnownLog,
-    shown: SignedHead,
-    openShown?: () => Promise<TileReader>,
-  ): Promise<{ isProven: boolean; isSettled: boolean }> => {
-    if ((await evidence.find(one.origin)) !== undefined) return { isProven: true, isSettled: true };
-    const { proof, isSettled } = await compareHeads(shown, await one.heads(), openShown);
-    if (proof !== undefined) await evidence.report(proof, one.logKeys);
-    return { isProven: proof !== undefined, isSettled };
+  const judge = createJudge({ ...deps, fetch });
+  const stop = new AbortController();
+  const keep = async (one: KnownLog, shownBy: string, judged: readonly Judged[]): Promise<void> => {
+    if (!(await judge.keep(one, shownBy, judged))) return;
+    await delay(deps.againMs ?? AGAIN_MS, undefined, { signal: stop.signal, ref: false }).catch(
+      () => undefined,
+    );
+    if (!stop.signal.aborted) await judge.keep(one, shownBy, []);
   };
 
-  const askNote = async (one: KnownLog, url: string, openTiles?: OpenTiles): Promise<void> => {
+  const askNote = async (one: KnownLog, url: string, by: Peer): Promise<Judged> => {
     const { bytes } = await sendOk(fetch, { url, maxBytes: MAX_EQUIVOCATION_BYTES, timeoutMs: TIMEOUT_MS });
     const note = Buffer.from(bytes).toString('utf8');
-    if (compared.get(url) === note) return;
+    if (compared.get(url) === note) return { verdict: { kind: 'settled' } };
     const shown = openShownHead(one, note);
-    const { isSettled } = await judge(one, shown, openTiles && (() => openTiles(shown)));
+    const verdict = await judge.compare(one, shown, by);
     // One that is ahead of us is compared again, with what is held here then.
-    if (isSettled) remember(url, note);
+    if (verdict.kind === 'settled' || verdict.kind === 'contradicts') remember(url, note);
+    return { shown, verdict };
   };
 
   const askProof = async (one: KnownLog, url: string): Promise<void> => {
@@ -85,82 +90,91 @@ export function openGossip(deps: GossipDeps): Gossip {
     remember(url, proof);
   };
 
-  /** What was shown to us before and could not be decided, by the tiles of whoever may have them. */
-  const askTiles = async (one: KnownLog, openTiles: OpenTiles): Promise<void> => {
-    for (const suspect of suspects.of(one.origin)) {
-      const { isSettled } = await judge(one, suspect, () => openTiles(suspect));
-      if (isSettled) suspects.settle(suspect);
-    }
-  };
-
-  const askPeer = async ({ organisation, url, descriptor }: Peer, one: KnownLog): Promise<void> => {
+  const askPeer = async (peer: Peer, one: KnownLog): Promise<void> => {
+    const { organisation, url, descriptor } = peer;
+    if (one.organisation === organisation) return; // that is followed, not asked about
     const hash = hashOrigin(one.origin);
     const mirror = `${descriptor.endpoints.mirror}/${hash}`;
-    const isItsOwn = one.organisation === organisation; // that is followed, not asked about
-    const logUrl = isItsOwn ? `${descriptor.endpoints.log}/public` : mirror;
-    const openTiles: OpenTiles = (head) =>
-      openVerifiedTiles(openHttpLog(fetch, logUrl, { retries: 0 }), head);
-    const questions: Promise<void>[] = one.isPublic ? [askTiles(one, openTiles)] : [];
-    if (!isItsOwn) {
-      if (one.isPublic) questions.push(askNote(one, `${mirror}/signed`, openTiles));
-      questions.push(
-        askNote(
-          one,
-          `${descriptor.endpoints.witness}/${hash}/checkpoint`,
-          one.isPublic ? openTiles : undefined,
-        ),
-        askProof(one, `${url}/federation/equivocations/${hash}`),
-      );
+    const notes = [
+      ...(one.isPublic ? [`${mirror}/signed`] : []),
+      `${descriptor.endpoints.witness}/${hash}/checkpoint`,
+    ];
+    const [heads, proof] = await Promise.all([
+      Promise.allSettled(notes.map((note) => askNote(one, note, peer))),
+      Promise.allSettled([askProof(one, `${url}/federation/equivocations/${hash}`)]),
+    ]);
+    for (const { reason } of [...heads, ...proof].filter((one) => one.status === 'rejected')) {
+      if (isAbsent(reason)) continue;
+      if (!isTheirs(reason)) throw reason;
+      log.warn({ peer: organisation, origin: one.origin, reason: reason.message }, 'gossip failed');
     }
-    for (const answer of await Promise.allSettled(questions)) {
-      if (answer.status === 'fulfilled' || isAbsent(answer.reason)) continue;
-      if (!isTheirs(answer.reason)) throw answer.reason;
-      log.warn({ peer: organisation, origin: one.origin, reason: answer.reason.message }, 'gossip failed');
-    }
+    const judged = heads.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+    await keep(one, organisation, judged);
   };
 
   /** Whoever shows our witness another history than our mirror is found out without anybody else. */
   const compareOwn = async (one: KnownLog): Promise<void> => {
-    const [first, ...others] = await one.heads();
-    if (first === undefined) return;
-    for (const { head } of others) await judge(one, head);
+    const [, ...others] = await one.heads();
+    const judged: Judged[] = [];
+    for (const shown of [...others.map(({ head }) => head), ...suspects.of(one.origin)]) {
+      const verdict = await judge.compare(one, shown);
+      if (verdict.kind === 'settled' || verdict.kind === 'contradicts') suspects.settle(shown);
+      judged.push({ shown, verdict });
+    }
+    await keep(one, one.organisation, judged);
   };
 
+  // Whoever answers slowly holds up nobody but himself.
+  const underWay = new Map<string, Promise<void>>();
+  const once = (id: string, look: () => Promise<void>): Promise<void> => {
+    const looking =
+      underWay.get(id) ??
+      look()
+        .catch((error: unknown) => {
+          log.warn({ err: error }, 'gossip interrupted, trying again');
+        })
+        .finally(() => underWay.delete(id));
+    underWay.set(id, looking);
+    return looking;
+  };
   const exchange = async (): Promise<void> => {
     const [asked, logs] = await Promise.all([peers.list(), known()]);
-    await Promise.all(logs.map(compareOwn));
-    await Promise.all(asked.flatMap((peer) => logs.map((one) => askPeer(peer, one))));
+    const looking = logs.flatMap((one) => [
+      ...asked.map((peer) => once(`${peer.organisation} ${one.origin}`, () => askPeer(peer, one))),
+      once(one.origin, () => compareOwn(one)),
+    ]);
+    await Promise.all(looking);
   };
-
-  let underWay = Promise.resolve();
   const timer = setInterval(() => {
-    underWay = underWay.then(exchange).catch((error: unknown) => {
+    exchange().catch((error: unknown) => {
       log.warn({ err: error }, 'gossip interrupted, trying again');
     });
   }, deps.intervalMs ?? INTERVAL_MS);
   timer.unref();
 
+  const findKnown = async (origin: string): Promise<KnownLog | undefined> =>
+    (await known()).find((candidate) => candidate.origin === origin);
   return {
     exchange,
     async compare(origin, note) {
-      const one = (await known()).find((candidate) => candidate.origin === origin);
+      const one = await findKnown(origin);
       if (one === undefined) return false;
       const shown = openShownHead(one, note);
-      const { isProven, isSettled } = await judge(one, shown);
-      if (!isSettled) suspects.add(shown);
-      return isProven;
+      const { kind } = await judge.compareHere(one, shown);
+      if (kind !== 'settled' && kind !== 'contradicts') suspects.add(shown);
+      return kind === 'contradicts' || (await evidence.find(origin)) !== undefined;
+    },
+    async explain(origin) {
+      const one = await findKnown(origin);
+      if (one !== undefined) await judge.explain(one);
     },
     async close() {
       clearInterval(timer);
-      await underWay;
+      stop.abort();
+      await Promise.all(underWay.values());
     },
   };
 }
-
-type OpenTiles = (head: SignedHead) => Promise<TileReader>;
-
-const openShownHead = ({ logKeys }: KnownLog, note: string | Uint8Array): SignedHead =>
-  openHead(note, ...logKeys.map(({ key }) => key));
 
 /** A peer that holds nothing of a log, or can't be reached, has nothing to say about it. */
 function isAbsent(error: unknown): boolean {

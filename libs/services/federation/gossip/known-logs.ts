@@ -21,6 +21,8 @@ export type KnownLog = {
   readonly logKeys: readonly LogKey[];
   /** Whether everybody may hold its tiles; of a private one peers know sizes and roots alone. */
   readonly isPublic: boolean;
+  /** Where the log is asked for what it alone can explain; undefined for our own. */
+  readonly logUrl?: string;
   readonly heads: () => Promise<readonly HeldHead[]>;
 };
 
@@ -41,6 +43,7 @@ export function knownPeer(
     const isPublic = ledger === 'public';
     return {
       ...{ origin, organisation, logKeys, isPublic },
+      logUrl: `${descriptor.endpoints.log}/${ledger}`,
       async heads() {
         const witnessed = await findWitnessedHead(database, origin);
         const held: HeldHead[] = witnessed === undefined ? [] : [{ head: reopenHead(witnessed.note) }];

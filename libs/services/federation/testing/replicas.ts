@@ -11,6 +11,7 @@ import { createCosigner } from '@dockchains/tlog';
 import { expect } from 'vitest';
 
 import { type Evidence, openEvidence } from '../gossip/evidence.ts';
+import { openUndecided, type Undecided } from '../gossip/undecided.ts';
 import type { Peer } from '../peers/peers.ts';
 import { openReplication, type Replication, type ReplicationDeps } from '../replication/replication.ts';
 import { serveWeb, type Web } from './web.ts';
@@ -20,6 +21,7 @@ export type ReplicaFixture = {
   readonly database: Database;
   readonly tiles: TileStore;
   readonly evidence: Evidence;
+  readonly undecided: Undecided;
   readonly peers: Peer[];
   /** Names our mirror. */
   readonly mirrorName: string;
@@ -59,13 +61,14 @@ export async function makeReplicas(): Promise<ReplicaFixture> {
   const clock = (): Date => new Date();
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const evidence = openEvidence({ database, clock, log });
+  const undecided = openUndecided({ database, clock, log });
   const mirror = createCosigner({ name: MIRROR, privateKey: generateKeyPairSync('ed25519').privateKey });
   const peers: Peer[] = [];
   const opened: Replication[] = [];
   const webs: Web[] = [];
 
   return {
-    ...{ database, tiles, evidence, peers, mirrorName: MIRROR },
+    ...{ database, tiles, evidence, undecided, peers, mirrorName: MIRROR },
     async addPeer(organisation) {
       const web = await serveWeb();
       webs.push(web);

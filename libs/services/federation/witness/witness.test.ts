@@ -53,6 +53,7 @@ const depsOf = (changes: Partial<WitnessDeps> = {}): WitnessDeps => ({
   refreshLog: () => Promise.resolve(false),
   fetchCheckpoint: () => published(),
   isFrozen: () => Promise.resolve(false),
+  findHold: () => Promise.resolve(undefined),
   reportConflict: (_origin, equivocation) => {
     conflicts.push(equivocation);
     return Promise.resolve();

@@ -20,6 +20,7 @@ import {
 } from '@dockchains/tlog';
 
 import type { LogKey } from '../replication/peer-log.ts';
+import type { Hold } from './hold.ts';
 import {
   findWitnessedHead,
   findWitnessedHeadByHash,
@@ -58,6 +59,8 @@ export interface WitnessDeps {
   fetchCheckpoint(url: string): Promise<string>;
   /** Whether the log was found to contradict itself, and is cosigned for no more. */
   isFrozen(origin: string): Promise<boolean>;
+  /** Why nothing more of the log is cosigned for now, if that is so. */
+  readonly findHold: Hold;
   /** Keeps what proves that the log signed two histories. */
   reportConflict(origin: string, equivocation: Equivocation): Promise<void>;
   /** Hears of a head that the log signed and that was refused, to be compared with what else is held of it. */
@@ -222,6 +225,8 @@ async function cosignSubmission(
   if (isBehind || fault !== undefined) await deps.suspect(origin, signed);
   if (isBehind) return conflict(previous);
   if (fault !== undefined) return refuse(422, fault);
+  const hold = await deps.findHold(origin, checkpoint);
+  if (hold !== undefined) return refuse(503, hold);
 
   const at = clock();
   const line = cosign(signed, cosigner, BigInt(Math.max(1, Math.floor(at.getTime() / 1000))));
