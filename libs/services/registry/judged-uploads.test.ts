@@ -63,6 +63,26 @@ test('an upload takes a statement each to begin and to hold a chunk, and two to 
   await requireBlob(bytes);
 });
 
+test('chunks that share a statement go each to their own upload', async () => {
+  const contents = [10_240, 1, 300].map((length) => randomBytes(length));
+  const ids = await Promise.all(contents.map(() => fixture.registry.startUpload(place())));
+  const statements: string[] = [];
+  fixture.beforeQuery = (statement) => Promise.resolve(void statements.push(statement));
+  const source = (bytes: Buffer): Readable => Readable.from([bytes]);
+  await Promise.all(
+    contents.map((bytes, index) =>
+      fixture.registry.appendUpload({ ...place(), id: ids[index] ?? '', source: source(bytes) }),
+    ),
+  );
+  expect(statements).toEqual(['registry_hold_uploads']);
+  for (const [index, bytes] of contents.entries()) {
+    // The other gateway knows only what the rows hold.
+    const upload = { ...place(), id: ids[index] ?? '', digest: digestOf(bytes), length: 0 };
+    await other.finishUpload({ ...upload, source: Readable.from([]) });
+    expect((await fixture.blobs.read(digestOf(bytes), bytes.length)).equals(bytes)).toBe(true);
+  }
+});
+
 test('an upload that another gateway went on with is ended with what that added', async () => {
   const bytes = randomBytes(1000);
   await append(bytes.subarray(0, 400));

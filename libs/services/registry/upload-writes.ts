@@ -75,16 +75,18 @@ const BEGIN: Statement = {
            RETURNING id)
          SELECT ${JUDGED}, b.id IS NOT NULL AS begun FROM j LEFT JOIN b ON b.id = j.id ORDER BY j.n`,
 };
-// Where a session ends is indexed: it is not moved for a minute.
+// Where a session ends is indexed: it is not moved for a minute. The bytes of all chunks are one parameter, which travels as it is: of an array each byte
+// would be written as text, and read, and its text twice.
 const HOLD: Statement = {
   name: 'registry_hold_uploads',
-  text: `WITH ${judging('bytes, start, until, key', `${COMMON}, $6::bytea[], $7::bigint[], $8::timestamptz[], $9::bigint[]`)},
+  text: `WITH ${judging('begins, length, start, until, key', `${COMMON}, $7::int[], $8::int[], $9::bigint[], $10::timestamptz[], $11::bigint[]`)},
          m AS (
-           UPDATE upload u SET received = u.received + octet_length(j.bytes), held = COALESCE(u.held, '') || j.bytes,
+           UPDATE upload u SET received = u.received + j.length,
+             held = COALESCE(u.held, '') || substring($6::bytea FROM j.begins FOR j.length),
              expires_at = CASE WHEN u.expires_at < j.until - interval '1 minute' THEN j.until ELSE u.expires_at END
            FROM j
            WHERE j.judged AND ${IS_OPEN} AND u.received = COALESCE(j.start, u.received)
-             AND u.received + octet_length(j.bytes) <= ${MAX_HELD_BYTES} AND pg_try_advisory_xact_lock(j.key)
+             AND u.received + j.length <= ${MAX_HELD_BYTES} AND pg_try_advisory_xact_lock(j.key)
            RETURNING j.n, u.received)
          SELECT ${JUDGED}, m.received AS total FROM j LEFT JOIN m ON m.n = j.n ORDER BY j.n`,
 };
@@ -112,6 +114,16 @@ const commonOf = (calls: readonly JudgedCall[]): Parameter[] => [
   calls.map(({ known }) => known),
 ];
 
+/** Where each chunk begins in the bytes of all, from 1. */
+function beginsOf(chunks: readonly HeldChunk[]): number[] {
+  let next = 1;
+  return chunks.map(({ bytes }) => {
+    const begins = next;
+    next += bytes.length;
+    return begins;
+  });
+}
+
 /** Opens the statements of uploads that a row holds. */
 export function openUploadWrites(database: Database): UploadWrites {
   const share = <Call extends JudgedCall, Row extends JudgedRow>(
@@ -128,7 +140,9 @@ export function openUploadWrites(database: Database): UploadWrites {
     return shareCalls({ paceMs: PUSH_PACE_MS, callOne, callAll });
   };
   const hold = share<HeldChunk, JudgedRow & { total: bigint | null }>(HOLD, (chunks) => [
-    chunks.map(({ bytes }) => bytes),
+    Buffer.concat(chunks.map(({ bytes }) => bytes)),
+    beginsOf(chunks),
+    chunks.map(({ bytes }) => bytes.length),
     chunks.map(({ start }) => start ?? null),
     chunks.map(({ expiresAt }) => expiresAt),
     chunks.map(({ id }) => lockKey(id)),
