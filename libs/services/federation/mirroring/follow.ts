@@ -1,5 +1,5 @@
 import type { Database, Statement } from '@dockchains/database';
-import type { EntrySource, LedgerLog } from '@dockchains/ledger';
+import type { EntrySource, LedgerLog, SourcedEntry } from '@dockchains/ledger';
 import { type Digest, isRepositoryName, parseRepositoryName, type RepositoryName } from '@dockchains/oci';
 import { isManifestRecord, type LedgerRecord, parseRecord, RecordError } from '@dockchains/records';
 import type { FetchedManifest, Mirrors } from '@dockchains/registry';
@@ -20,6 +20,8 @@ export interface FollowDeps {
 
 const PAGE_ENTRIES = 256;
 const PARALLEL_FETCHES = 8;
+// Of manifests that are held until their rows are written: each may have 4 MiB.
+const MAX_PAGE_BYTES = 32 * 1024 * 1024;
 const MAX_CONFIG_BYTES = 1024 * 1024;
 
 const BEGIN: Statement = {
@@ -45,7 +47,8 @@ export async function readPosition(database: Database, origin: string): Promise<
 
 /**
  * Applies the next page of a ledger's published entries to the mirror of its organisation's repositories: the manifests that it names are fetched
- * first, then rows and position move in one transaction. Gives the new position; the same if there is nothing to apply.
+ * first, then rows and position move in one transaction. Gives the new position; the same if there is nothing to apply. A page ends early where
+ * its manifests would take more than 32 MiB.
  * @throws FederationError PEER_UNREACHABLE; nothing of the page is applied then
  */
 export async function followPage(deps: FollowDeps, source: EntrySource, next: bigint): Promise<bigint> {
@@ -53,9 +56,11 @@ export async function followPage(deps: FollowDeps, source: EntrySource, next: bi
   const entries = await source.read(next, PAGE_ENTRIES);
   const last = entries.at(-1);
   if (last === undefined) return next;
-  const told = entries.flatMap(({ entry }) => readRecord(deps, source, entry));
-  const kept = await fetchAll(deps, source.organisation, told);
-  const end = last.index + 1n;
+  const all = entries.flatMap((entry) => readRecord(deps, source, entry));
+  const { kept, left } = await fetchAll(deps, source.organisation, all);
+  const first = all.findIndex((one) => left.has(neededBy(one) ?? ''));
+  const told = first < 0 ? all : all.slice(0, first);
+  const end = all[first]?.index ?? last.index + 1n;
   await database.transaction(async (transaction) => {
     const moved = await transaction.query(MOVE, [source.origin, next, end]);
     if (moved.length === 0) throw new Error(`Another gateway follows ${source.origin} meanwhile.`);
@@ -76,16 +81,23 @@ interface Told {
   readonly record: LedgerRecord;
   readonly repository: RepositoryName;
   readonly name: RepositoryName;
+  readonly index: bigint;
+}
+
+/** The manifest that a record needs to be here, by its repository; undefined for one that needs none. */
+function neededBy({ record, repository }: Told): string | undefined {
+  const isNeeded = record.kind === 'manifest-published' || record.kind === 'tag-set';
+  return isNeeded ? `${repository}@${record.digest}` : undefined;
 }
 
 /** What this version can't read, or what says that it is another's, changes nothing here; the entry stays in the replica. */
-function readRecord({ log }: FollowDeps, source: EntrySource, entry: Uint8Array): Told[] {
+function readRecord({ log }: FollowDeps, source: EntrySource, { index, entry }: SourcedEntry): Told[] {
   try {
     const record = parseRecord(entry);
     if (record.organisation !== source.organisation || !('repository' in record)) return [];
     const name = `${source.organisation}/${record.repository}`;
     if (!isRepositoryName(record.repository) || !isRepositoryName(name)) return [];
-    return [{ record, repository: record.repository, name }];
+    return [{ record, repository: record.repository, name, index }];
   } catch (error) {
     if (!(error instanceof RecordError)) throw error;
     log.warn({ origin: source.origin, reason: error.code }, 'a record of a peer can’t be read');
@@ -93,32 +105,49 @@ function readRecord({ log }: FollowDeps, source: EntrySource, entry: Uint8Array)
   }
 }
 
-/** Fetches and keeps the manifests that the records tell of and that are not here, by repository. */
-async function fetchAll(
-  deps: FollowDeps,
-  organisation: string,
-  told: readonly Told[],
-): Promise<ReadonlyMap<RepositoryName, ReadonlyMap<Digest, FetchedManifest>>> {
-  const wanted = new Map<RepositoryName, Set<Digest>>();
-  for (const { record, repository } of told) {
-    if (record.kind !== 'manifest-published' && record.kind !== 'tag-set') continue;
-    const digests = wanted.get(repository) ?? new Set();
-    wanted.set(repository, digests.add(record.digest));
-  }
-  const kept = new Map<RepositoryName, ReadonlyMap<Digest, FetchedManifest>>();
-  for (const [repository, digests] of wanted) {
+/** Those that were fetched, by repository, and the keys of those that are left to the next page. */
+interface Fetched {
+  readonly kept: ReadonlyMap<RepositoryName, ReadonlyMap<Digest, FetchedManifest>>;
+  readonly left: ReadonlySet<string>;
+}
+
+/** Fetches and keeps the manifests that the records tell of and that are not here, in their order; at least the first. */
+async function fetchAll(deps: FollowDeps, organisation: string, told: readonly Told[]): Promise<Fetched> {
+  const wanted = Map.groupBy(told.filter(neededBy), ({ repository }) => repository);
+  const missing = new Map<string, { readonly repository: RepositoryName; readonly digest: Digest }>();
+  for (const [repository, records] of wanted) {
+    const digests = new Set(records.flatMap(({ record }) => ('digest' in record ? [record.digest] : [])));
     const name = parseRepositoryName(`${organisation}/${repository}`);
-    const missing = await deps.mirrors.listMissing(name, [...digests]);
-    const fetched = new Map<Digest, FetchedManifest>();
-    await inParallel(missing, async (digest) => {
-      const manifest = await fetchManifest(deps.holders, { organisation, repository, digest });
-      if (manifest !== undefined) fetched.set(digest, manifest);
-    });
-    await deps.mirrors.keepManifests(name, [...fetched.values()]);
-    await fetchConfigs(deps, name, [...fetched.values()]);
-    kept.set(repository, fetched);
+    for (const digest of await deps.mirrors.listMissing(name, [...digests])) {
+      missing.set(`${repository}@${digest}`, { repository, digest });
+    }
   }
-  return kept;
+  const fetched = new Map<RepositoryName, Map<Digest, FetchedManifest>>();
+  const left = new Set<string>();
+  let bytes = 0;
+  const keys = new Set(told.flatMap((one) => neededBy(one) ?? []));
+  await inParallel([...keys], async (key) => {
+    const one = missing.get(key);
+    if (one === undefined) return;
+    if (bytes >= MAX_PAGE_BYTES) {
+      left.add(key);
+      return;
+    }
+    const { repository, digest } = one;
+    const manifest = await fetchManifest(deps.holders, { organisation, repository, digest });
+    if (manifest === undefined) return;
+    bytes += manifest.bytes.length;
+    fetched.set(
+      repository,
+      (fetched.get(repository) ?? new Map<Digest, FetchedManifest>()).set(digest, manifest),
+    );
+  });
+  for (const [repository, manifests] of fetched) {
+    const name = parseRepositoryName(`${organisation}/${repository}`);
+    await deps.mirrors.keepManifests(name, [...manifests.values()]);
+    await fetchConfigs(deps, name, [...manifests.values()]);
+  }
+  return { kept: fetched, left };
 }
 
 /** Images' configs come with their manifests, so that what they are can be told while their origin is away; what fails is fetched when it is asked for. */
