@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 
+import { printable } from '@dockchains/client';
 import {
   type Checkpoint,
   consistencyPath,
@@ -71,7 +72,7 @@ function describeUnexplained(
   const question = consistencyPath(older, newer);
   return {
     text: `NOT PROVEN: ${origin} signed both a head with ${older.size} entries and one with ${newer.size}. That the second is another history than the first is not shown.
-Whoever made the file says, and nobody signed it: the ledger has been asked since ${since} whether one extends the other, and ${answer}; one of them was shown by ${shownBy}.
+Whoever made the file says, and nobody signed it: the ledger has been asked since ${since} whether one extends the other, and ${printable(answer)}; one of them was shown by ${printable(shownBy)}.
 An honest ledger can answer at any time, at <its log>/${question}; keep the file until it has.
 in ${path}`,
     json: {

@@ -20,6 +20,7 @@ export const LOG_ROWS: Readonly<Record<string, Row>> = {
       [`${FEDERATION}/gossip/gossip.test.ts`, 'L1: a split view that no one sees whole'],
       [`${FEDERATION}/gossip/gossip.test.ts`, 'L1: what our witness cosigned'],
       [`${FEDERATION}/gossip/gossip.test.ts`, 'L1: a split view by a key that was'],
+      ['test/federation/explained.long.test.ts', 'L1: an honest organisation of whose private ledger'],
       [`${FEDERATION}/gossip/undecided.test.ts`, 'L1: heads of a private ledger of two sizes'],
       [`${FEDERATION}/gossip/undecided.test.ts`, 'L1: a log that has not explained two heads'],
       [

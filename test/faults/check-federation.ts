@@ -5,6 +5,7 @@ import type { LinkedOrganisation } from '@dockchains/testing';
 import { parseVerifierKey, type Policy } from '@dockchains/tlog';
 import { expect } from 'vitest';
 
+import { expectNobodyAccused } from './check-accusations.ts';
 import { expectEqualCatalogs } from './check-catalogs.ts';
 import { fetchBytes, verifyHistory } from './observer.ts';
 import { awaitPublished, inTurns, readKeys, readWholeLog, verifyPushes, type WholeLog } from './verify.ts';
@@ -26,7 +27,7 @@ export type PublishedTags = ReadonlyMap<string, string>;
 /**
  * Waits until the organisations agree, nobody being pushed to any more, and checks that they do: everything acknowledged is published, each holds every
  * log entry for entry, every audit passes, all catalogs are equal, everything published is pulled whole from everywhere, no checkpoint
- * that was ever seen is contradicted, and whoever was turned away was told why and when to come again.
+ * that was ever seen is contradicted, nobody is accused of two histories, and whoever was turned away was told why and when to come again.
  */
 export async function checkFederation(watched: readonly Watched[]): Promise<FederationState> {
   for (const { organisation } of watched) await awaitPublished(organisation.gateway.databaseUrl);
@@ -40,6 +41,7 @@ export async function checkFederation(watched: readonly Watched[]): Promise<Fede
     checkpoints += await expectNoContradiction(one);
   }
   await expectEqualCatalogs(watched, published);
+  await expectNobodyAccused(watched);
   for (const { organisation, pusher } of watched) {
     expect(pusher.unclear).toEqual([]);
     const { url, databaseUrl } = organisation.gateway;

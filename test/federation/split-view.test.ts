@@ -18,6 +18,7 @@ import { afterAll, beforeAll, describe, expect, type ExpectStatic, test } from '
 import { createWorkplace, type Workplace } from '../../apps/cli/test-io.ts';
 import { pushImage } from '../faults/pusher.ts';
 import { type MaliciousOrigin, startMaliciousOrigin } from './malicious-origin.ts';
+import { undecidedAt } from './undecided.ts';
 
 // What the contract allows: the exchange comes each 5 s on either side.
 const FOUND_WITHIN_MS = 10_000;
@@ -85,20 +86,6 @@ async function replicaAt(gateway: TestGateway, organisation: string): Promise<un
   });
   const { data } = (await response.json()) as { data: { peer: { replica: unknown } } };
   return data.peer.replica;
-}
-
-/** What GraphQL says of heads of this ledger that wait for an explanation. */
-async function undecidedAt(gateway: TestGateway, origin: string): Promise<unknown> {
-  const query =
-    '{ undecidedHeads { nodes { origin heldSize shownSize shownBy isUnexplained isWithheld answer } } }';
-  const response = await fetch(`${gateway.url}/graphql`, {
-    ...{ method: 'POST', body: JSON.stringify({ query }) },
-    headers: { 'content-type': 'application/json' },
-  });
-  const { data } = (await response.json()) as {
-    data: { undecidedHeads: { nodes: readonly { readonly origin: string }[] } };
-  };
-  return data.undecidedHeads.nodes.filter((node) => node.origin === origin);
 }
 
 /** Verifies the proof with the command line, which has no network here and is given the file and the keys alone. */
