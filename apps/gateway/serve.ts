@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { startCollecting } from './collecting.ts';
 import type { Config } from './config.ts';
 import { listen } from './listener.ts';
+import { describeError } from './log-errors.ts';
 import { openServer } from './server.ts';
 import { openServices, type CommitObserver, type Services } from './services.ts';
 import { openTracing } from './tracing/tracing.ts';
@@ -17,7 +18,7 @@ const IDLE_CHECK_MS = 50;
 /** Runs the gateway until SIGTERM or SIGINT, then ends what is under way and returns. */
 export async function serve(config: Config, observer: CommitObserver = {}): Promise<void> {
   const stopped = nextSignal();
-  const log = pino({ level: config.logLevel });
+  const log = pino({ level: config.logLevel, serializers: { err: describeError } });
   const { server: listener, address } = await listen(config.listen);
   const publicUrl = config.publicUrl ?? `http://${address}`;
   const tracing = await openTracing(config, log);

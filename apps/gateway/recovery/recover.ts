@@ -10,6 +10,7 @@ import { pino } from 'pino';
 
 import type { Config } from '../config.ts';
 import { openLedgerKeys } from '../ledgers.ts';
+import { describeError } from '../log-errors.ts';
 import { cannotRecover, type RecoveryDeps } from './deps.ts';
 import { parseRecoverOptions, type RecoverOptions } from './options.ts';
 import { recoverContent } from './recover-content.ts';
@@ -69,7 +70,7 @@ async function openDeps(config: Config, database: Database): Promise<RecoveryDep
   const publicUrl = config.publicUrl ?? `http://${listen.host}:${listen.port}`;
   return {
     ...{ config, database, publicUrl },
-    log: pino({ level: config.logLevel }, pino.destination(2)),
+    log: pino({ level: config.logLevel, serializers: { err: describeError } }, pino.destination(2)),
     keys: await openLedgerKeys({ organisation, keysDirectory, publicUrl }),
     receiptKey: await openKey(keysDirectory, 'receipt'),
     tokenKey: await openKey(keysDirectory, 'token'),
