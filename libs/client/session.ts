@@ -14,8 +14,8 @@ export type Session = {
    */
   request(request: PathRequest): Promise<BoundedResponse>;
   /**
-   * As {@link request}, for what is too large to be read whole: the body comes as it arrives, and fails with TIMEOUT when nothing comes
-   * for `idleMs`. Whoever does not read it to its end ends its iteration.
+   * As {@link request}, for what is too large to be read whole, and past `fetch`: the body comes as it arrives, and fails with TIMEOUT when nothing comes
+   * for `idleMs`. Whoever does not read it to its end destroys it.
    * @throws ClientError of every code
    */
   stream(request: StreamedPathRequest): Promise<StreamedResponse>;
@@ -54,12 +54,12 @@ export function openSession({ url, credentials, fetch = globalThis.fetch }: Sess
     url: root,
     stream: async ({ path, ...request }) => {
       const whole = { ...request, url: `${root}${path}` };
-      const first = await sendStreamed(fetch, whole);
+      const first = await sendStreamed(whole);
       if (first.status !== 401) return first;
       const challenge = findChallenge(first.headers.get('www-authenticate'));
       if (challenge === undefined) throw statusError(whole.url, { ...first, bytes: new Uint8Array() });
       const headers = { ...request.headers, ...(await bearer(challenge)) };
-      const second = await sendStreamed(fetch, { ...whole, headers });
+      const second = await sendStreamed({ ...whole, headers });
       if (second.status !== 401) return second;
       throw statusError(whole.url, { ...second, bytes: new Uint8Array() });
     },

@@ -170,7 +170,7 @@ export class BlobFetch {
     const start = this.#written;
     const { status, body } = await openBlobAt(holder, { digest: this.digest, start, via });
     if (start > 0 && status !== 206) {
-      await letGo(body);
+      body.destroy();
       throw new FederationError('PEER_REFUSED', 'A peer ignored the range.');
     }
     const reach = (received: number): void => {
@@ -178,7 +178,7 @@ export class BlobFetch {
       this.#tell();
     };
     try {
-      const { received } = await blobs.appendUpload(uploadId, start, buffersOf(body), {
+      const { received } = await blobs.appendUpload(uploadId, start, body, {
         maxBytes: this.size - start,
         onReadable: reach,
       });
@@ -189,6 +189,8 @@ export class BlobFetch {
       if (error.code !== 'SOURCE_FAILED') this.#attempt += 1;
       reach(error.received);
       throw error;
+    } finally {
+      body.destroy();
     }
   }
 
@@ -217,16 +219,4 @@ function sourceFailure(error: unknown): unknown {
   if (error.code === 'SOURCE_FAILED') return error.cause;
   if (error.code === 'TOO_LARGE') return error;
   throw error;
-}
-
-async function* buffersOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  for await (const { buffer, byteOffset, byteLength } of body)
-    yield Buffer.from(buffer, byteOffset, byteLength);
-}
-
-/** Ends an answer of which nothing is wanted: what was never read from can't be returned. */
-async function letGo(body: AsyncIterable<Uint8Array>): Promise<void> {
-  const chunks = body[Symbol.asyncIterator]();
-  await chunks.next();
-  await chunks.return?.();
 }
