@@ -75,11 +75,10 @@ function ask({ url, headers, idleMs = IDLE_MS }: StreamedRequest): {
     });
     sent.once('response', (response) => {
       clearTimeout(timer);
-      const wait = (): void => void response.socket.setTimeout(idleMs);
-      // What the reader takes is not the sender's.
-      response.on('resume', wait);
+      const { socket } = response;
       sent.on('timeout', () => {
-        if (response.isPaused()) wait();
+        // What has come and waits for the reader was sent in time.
+        if (response.readableLength > 0) socket.setTimeout(idleMs);
         else response.destroy(late());
       });
       resolve(response);

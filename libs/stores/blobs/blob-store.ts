@@ -31,6 +31,16 @@ export type AppendOptions = {
   signal?: AbortSignal;
   /** Hears, again and again while the source is read, how many of its first bytes the upload can be read up to. */
   onReadable?: (received: number) => void;
+  /**
+   * Is given the source's bytes in order, as parts of at most 1 MiB, before they are written: `start` is where they are in the upload. They are written
+   * over once they are written and what it gave has settled.
+   */
+  onReceived?: (bytes: Buffer, start: number) => Promise<void> | undefined;
+  /**
+   * Hears the lowercase hexadecimal hash of all the upload's bytes, by the algorithm that it was begun with, once a source has ended by itself: maybe before they
+   * are written, and not at all where it is not known.
+   */
+  onHashed?: (hex: string) => void;
 };
 
 /** A blob taken out of its place, on its way to be removed; `size` in bytes, `key` is the store's own. */

@@ -11,4 +11,5 @@ export {
 export { BlobStoreError, type BlobStoreErrorCode } from './errors.ts';
 export { openFileBlobStore } from './file-blob-store.ts';
 export { openFileTileStore } from './file-tile-store.ts';
+export { writeTo } from './open-blob.ts';
 export { type TileStore } from './tile-store.ts';

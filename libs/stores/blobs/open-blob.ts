@@ -22,7 +22,7 @@ async function send(file: FileHandle, { start, end }: BlobRange, sink: Writable)
     at += piece.length;
     next = at <= end ? readPiece(file, at, end) : undefined;
     next?.catch(() => undefined); // awaited in the next turn, or after a sink that closed
-    if (!(await write(sink, piece))) {
+    if (!(await writeTo(sink, piece))) {
       // The sink may still hold its piece, which is left to the collector.
       await next?.catch(() => undefined); // the file must not be closed under it
       return false;
@@ -39,8 +39,8 @@ async function readPiece(file: FileHandle, at: number, end: number): Promise<Buf
   return piece.subarray(0, bytesRead);
 }
 
-/** Gives whether the sink took the chunk; false if it closed or failed. */
-function write(sink: Writable, chunk: Buffer): Promise<boolean> {
+/** Writes a chunk and gives whether the sink took it; false if it closed or failed, and may hold on to the chunk. */
+export function writeTo(sink: Writable, chunk: Buffer): Promise<boolean> {
   return new Promise((resolve) => {
     const closed = (): void => {
       resolve(false);

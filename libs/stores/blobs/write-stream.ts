@@ -23,7 +23,7 @@ export type WriteTarget = { file: PieceFile; offset: number; hash: PieceHash | u
 export async function writeStream(
   { file, offset, hash }: WriteTarget,
   source: ByteSource,
-  { head, maxBytes = Infinity, signal, onReadable }: AppendOptions,
+  { head, maxBytes = Infinity, signal, onReadable, onReceived, onHashed }: AppendOptions,
 ): Promise<Written> {
   const pending: Promise<void>[] = [];
   let inOrder = Promise.resolve();
@@ -35,11 +35,16 @@ export async function writeStream(
   const write = async (bytes: Buffer, position: number): Promise<void> => {
     const hashing = hash?.update(bytes);
     hashing?.catch(() => undefined); // it is awaited behind the write
+    const held = onReceived?.(bytes, position);
     try {
       await file.write(bytes, position);
     } finally {
       await hashing;
-      recyclePiece(bytes);
+      if (held === undefined) recyclePiece(bytes);
+      else
+        void held.then(() => {
+          recyclePiece(bytes);
+        });
     }
   };
   const flush = (): Promise<void> | undefined => {
@@ -84,7 +89,14 @@ export async function writeStream(
   try {
     if (head !== undefined) await take(head);
     const ended = await drainSource(source, signal, take);
-    await flush();
+    const last = flush();
+    if (onHashed !== undefined && ended.failure === undefined) {
+      hash
+        ?.digest()
+        .then(onHashed)
+        .catch(() => undefined); // it is computed again for the commit
+    }
+    await last;
     await Promise.all(pending);
     return { received, ...ended };
   } finally {

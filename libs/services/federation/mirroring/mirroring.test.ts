@@ -272,7 +272,9 @@ describe('a mirror', () => {
     await expect(getBlob(image, true)).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' });
     expect(blobRequests(globex, image)).toEqual([]);
     await readAll(image);
-    expect((await getBlob(image, true)).size).toBe(LAYER_BYTES);
+    await eventually(async () => {
+      expect((await getBlob(image, true)).size).toBe(LAYER_BYTES);
+    });
   });
 
   test('does not end with a reader that goes away', async () => {

@@ -1,0 +1,103 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import { sendStreamed } from './http-stream.ts';
+
+let server: ReturnType<typeof createServer>;
+let url: string;
+let answer: (request: IncomingMessage, response: ServerResponse) => void;
+
+beforeEach(async () => {
+  server = createServer((request, response) => {
+    answer(request, response);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  // listen() on a host and port gives an address with a port, never a pipe's name.
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/blob`;
+});
+afterEach(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+test('gives the answer as soon as its head is there, and its body as it comes', async () => {
+  const gate = Promise.withResolvers<undefined>();
+  answer = (request, response) => {
+    expect(request.headers['accept-encoding']).toBe('identity');
+    response.writeHead(206, { 'content-length': '4' }).write('ab');
+    void gate.promise.then(() => response.end('cd'));
+  };
+  const { status, headers, body } = await sendStreamed({ url, headers: { range: 'bytes=0-' } });
+  expect([status, headers.get('content-length')]).toEqual([206, '4']);
+  gate.resolve(undefined);
+  expect((await buffer(body)).toString()).toBe('abcd');
+});
+
+test.each([
+  { status: 404, code: 'NOT_FOUND' },
+  { status: 302, code: 'REJECTED' },
+  { status: 503, code: 'UNAVAILABLE' },
+])('a $status is $code, and leads nowhere else', async ({ status, code }) => {
+  const asked: unknown[] = [];
+  answer = (request, response) => {
+    asked.push(request.url);
+    response.writeHead(status, { location: '/elsewhere' }).end('x'.repeat(100_000));
+  };
+  await expect(sendStreamed({ url })).rejects.toMatchObject({ code });
+  expect(asked).toEqual(['/blob']);
+});
+
+test('a 401 passes with its challenge', async () => {
+  answer = (_request, response) => {
+    response.writeHead(401, { 'www-authenticate': 'Bearer realm="x"' }).end('no');
+  };
+  const { status, headers, body } = await sendStreamed({ url });
+  expect([status, headers.get('www-authenticate')]).toEqual([401, 'Bearer realm="x"']);
+  expect((await buffer(body)).length).toBe(0);
+});
+
+test('waits no longer than it was told to, for the answer and for each part of it', async () => {
+  answer = () => undefined;
+  await expect(sendStreamed({ url, idleMs: 50 })).rejects.toMatchObject({ code: 'TIMEOUT' });
+  answer = (_request, response) => response.writeHead(200, { 'content-length': '4' }).write('ab');
+  const { body } = await sendStreamed({ url, idleMs: 50 });
+  await expect(buffer(body)).rejects.toMatchObject({ code: 'TIMEOUT' });
+});
+
+test('does not take a reader’s time for the sender’s', async () => {
+  const bytes = Buffer.alloc(32 << 20, 1);
+  answer = (_request, response) => response.end(bytes);
+  const { body } = await sendStreamed({ url, idleMs: 100 });
+  body.pause();
+  // As long as it would take to give up twice.
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  expect((await buffer(body)).equals(bytes)).toBe(true);
+});
+
+test('fails where the answer breaks off, and where nobody listens', async () => {
+  answer = (_request, response) => {
+    response.writeHead(200, { 'content-length': '4' }).write('ab', () => response.destroy());
+  };
+  const { body } = await sendStreamed({ url });
+  await expect(buffer(body)).rejects.toMatchObject({ code: 'ECONNRESET' });
+  server.close();
+  server.closeAllConnections();
+  await expect(sendStreamed({ url })).rejects.toMatchObject({ code: 'UNREACHABLE' });
+});
+
+test('asks again where an idle connection had just been given up', async () => {
+  answer = (_request, response) => response.end('first');
+  expect((await buffer((await sendStreamed({ url })).body)).toString()).toBe('first');
+  let asked = 0;
+  answer = (request, response) => {
+    asked += 1;
+    if (asked === 1) request.socket.destroy();
+    else response.end('second');
+  };
+  expect((await buffer((await sendStreamed({ url })).body)).toString()).toBe('second');
+  expect(asked).toBe(2);
+});
