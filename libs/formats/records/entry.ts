@@ -5,8 +5,18 @@ import canonicalize from 'canonicalize';
 import { z } from 'zod';
 
 import { RecordError } from './errors.ts';
-import { findKind, parsePredicate, predicateType, STATEMENT_TYPE, type LedgerRecord } from './record.ts';
-import { readSubject, subjectOf } from './subject.ts';
+import {
+  findKind,
+  parsePredicate,
+  predicateType,
+  STATEMENT_TYPE,
+  type LedgerRecord,
+  type RecordKind,
+} from './record.ts';
+import { readSubject, type Subject, subjectOf } from './subject.ts';
+
+const ENCODER = new TextEncoder();
+const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const statement = z.strictObject({
   _type: z.literal(STATEMENT_TYPE),
@@ -20,14 +30,15 @@ const statement = z.strictObject({
  * @throws RecordError TOO_LARGE, BAD_RECORD
  */
 export function encodeRecord(record: LedgerRecord): Uint8Array {
-  const text = canonicalize({
-    _type: STATEMENT_TYPE,
-    subject: [subjectOf(record)],
-    predicateType: predicateType(record.kind),
-    predicate: parsePredicate(record.kind, predicateOf(record)),
-  });
+  const { kind } = record;
+  return encodeStatement(kind, subjectOf(record), parsePredicate(kind, predicateOf(record)));
+}
+
+function encodeStatement(kind: RecordKind, subject: Subject, predicate: object): Uint8Array {
+  const type = predicateType(kind);
+  const text = canonicalize({ _type: STATEMENT_TYPE, subject: [subject], predicateType: type, predicate });
   if (text === undefined) throw new RecordError('BAD_RECORD', 'The record has no canonical JSON form.');
-  const entry = new TextEncoder().encode(text);
+  const entry = ENCODER.encode(text);
   if (entry.length > MAX_ENTRY_BYTES) {
     throw new RecordError(
       'TOO_LARGE',
@@ -62,11 +73,11 @@ export function parseRecord(entry: Uint8Array): LedgerRecord {
     const facts = parsePredicate(kind, predicate);
     // Kind, subject and facts come from one row of the table of predicates.
     const record = { kind, ...readSubject(kind, subject[0]), ...facts } as LedgerRecord;
-    const { name, digest } = subjectOf(record);
-    if (name !== subject[0].name || !isDeepStrictEqual(digest, subject[0].digest)) {
+    const told = subjectOf(record);
+    if (told.name !== subject[0].name || !isDeepStrictEqual(told.digest, subject[0].digest)) {
       throw new RecordError('BAD_RECORD', 'The subject is not what the predicate is about.');
     }
-    if (!Buffer.from(encodeRecord(record)).equals(entry)) {
+    if (Buffer.compare(encodeStatement(kind, told, facts), entry) !== 0) {
       throw new RecordError('NOT_CANONICAL', 'The entry is not in RFC 8785 canonical form.');
     }
     return record;
@@ -84,7 +95,7 @@ const parseJson = (entry: Uint8Array): unknown => {
     );
   }
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(entry));
+    return JSON.parse(DECODER.decode(entry));
   } catch (cause) {
     throw new RecordError('BAD_RECORD', 'The entry is not JSON in UTF-8.', { cause });
   }
