@@ -17,12 +17,20 @@ export function openManifestBytes(blobs: BlobStore): ManifestBytes {
   const cache = new LRUCache<Digest, Buffer>({
     maxSize: CACHE_BYTES,
     sizeCalculation: (bytes) => bytes.length + 1, // the cache refuses a size of 0
-    fetchMethod: (digest) => blobs.read(digest, MAX_MANIFEST_BYTES),
+    fetchMethod: async (digest) => alone(await blobs.read(digest, MAX_MANIFEST_BYTES)),
   });
   return {
     read: (digest) => cache.forceFetch(digest),
     remember: (digest, bytes) => {
-      cache.set(digest, bytes);
+      cache.set(digest, alone(bytes));
     },
   };
+}
+
+/** The same bytes in memory of their own. Short buffers are cut from longer pieces, and what is kept of a piece keeps all of it. */
+function alone(bytes: Buffer): Buffer {
+  if (bytes.buffer.byteLength === bytes.length) return bytes;
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  own.set(bytes);
+  return own;
 }
