@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-
 import { createAccess } from '@dockchains/access';
 import { openFileBlobStore, openFileTileStore } from '@dockchains/blobs';
 import { openCatalog, openedSource } from '@dockchains/catalog';
@@ -17,6 +15,7 @@ import { openLedgers, openLedgerKeys } from './ledgers.ts';
 import { observeCommits } from './commit-observers.ts';
 import { askWitnesses, deliverCosigned, openGatewayMessages } from './messages.ts';
 import { countUploads, openMetrics } from './metrics.ts';
+import { openRandomBytes } from './random-bytes.ts';
 import { openReplicas } from './replicas.ts';
 import { traceBlobs, traceDatabase } from './tracing/stores.ts';
 import type { Tracing } from './tracing/tracing.ts';
@@ -96,7 +95,7 @@ export async function openServices(
     metrics.watch(ledgers);
     const stores = { database, blobs, access, ledgers };
     const registry = createRegistry({
-      ...{ ...stores, receiptKey, organisation, clock, randomBytes },
+      ...{ ...stores, receiptKey, organisation, clock, randomBytes: openRandomBytes() },
       acknowledge: config.acknowledge,
       leaseSeconds: config.collectionLeaseSeconds,
     });

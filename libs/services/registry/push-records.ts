@@ -20,7 +20,7 @@ const MAX_SOURCE_CHARACTERS = 2048;
 export function describePublication(
   facts: PushFacts,
   recordId: RecordId,
-  attachmentId: RecordId,
+  newAttachmentId: () => RecordId,
 ): LedgerRecord[] {
   const { mediaType, artifactType, annotations, subject } = facts.manifest;
   const source = annotations?.[SOURCE];
@@ -32,7 +32,10 @@ export function describePublication(
   };
   if (subject === undefined) return [published];
   const referrerOf = subject.digest;
-  return [published, { kind: 'referrer-attached', ...common, ...type, recordId: attachmentId, referrerOf }];
+  return [
+    published,
+    { kind: 'referrer-attached', ...common, ...type, recordId: newAttachmentId(), referrerOf },
+  ];
 }
 
 /** The record of a tag that moved, from `previous` if it was there before. */

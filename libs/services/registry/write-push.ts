@@ -61,7 +61,7 @@ async function tryWrite(
     };
   });
   const records: LedgerRecord[] = [
-    ...(known === undefined ? describePublication(facts, recordId, newRecordId(randomBytes)) : []),
+    ...(known === undefined ? describePublication(facts, recordId, () => newRecordId(randomBytes)) : []),
     ...moves.filter(({ stays }) => !stays).map((move) => describeMove(facts, move)),
   ];
   const ledger = ledgers.of(visibility);
