@@ -24,9 +24,11 @@ const READ_NODES = {
   name: 'ledger-read-nodes',
   text: `SELECT hash FROM ledger_node WHERE ledger_id = $1 AND level = $2 AND index >= $3 AND index < $4 ORDER BY index`,
 };
+// Not waited for on disk: a batch that comes back with a loss of power is promoted again.
 const DELETE_BATCH = {
   name: 'ledger-delete-batch',
-  text: 'DELETE FROM ledger_batch WHERE ledger_id = $1 AND "end" = $2',
+  text: `DELETE FROM ledger_batch WHERE ledger_id = $1 AND "end" = $2
+         RETURNING set_config('synchronous_commit', 'off', true)`,
 };
 
 /** The full tiles that a batch completed: at each level the indices [from, to). */
