@@ -3,11 +3,11 @@ import { URLSearchParams } from 'node:url';
 
 const timeoutMs = 15_000;
 
-/** What the organisation says of itself: `{ fingerprint, keys, endpoints }`, of its signed descriptor. */
+/** What the organisation says of itself: `{ fingerprint, keys, formerKeys, endpoints }`, of its signed descriptor. */
 export function readDescriptor(envelope) {
   const { payload, signatures } = JSON.parse(envelope);
-  const { keys, endpoints } = JSON.parse(Buffer.from(payload, 'base64').toString('utf8'));
-  return { fingerprint: signatures[0].keyid, keys, endpoints };
+  const { keys, formerKeys, endpoints } = JSON.parse(Buffer.from(payload, 'base64').toString('utf8'));
+  return { fingerprint: signatures.at(-1).keyid, keys, formerKeys, endpoints };
 }
 
 /** The text at a path of a gateway. @throws {Error} with the status when it is no 200 */

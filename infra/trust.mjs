@@ -10,14 +10,40 @@ import { readDescriptor } from './own-gateway.mjs';
  */
 export function writeTrustPolicy() {
   const members = organisations.map(pathsOf).filter(({ descriptor }) => existsSync(descriptor));
-  const logs = members.flatMap(readLogs);
   const descriptors = members.map(({ descriptor }) => readDescriptor(readFileSync(descriptor, 'utf8')));
-  const witnesses = descriptors.map(({ keys, endpoints }) => lineOf(keys.witness, endpoints.witness));
-  const mirrors = descriptors.map(({ keys }) => lineOf(keys.mirror));
-  const names = descriptors.map(({ keys }) => nameOf(keys.witness));
+  const logs = [...members.flatMap(readLogs), ...descriptors.flatMap(formerLogs)];
+  const current = descriptors.map(({ keys, endpoints }) => lineOf(keys.witness, endpoints.witness));
+  const mirrors = descriptors.flatMap(({ keys }) => lineOf(keys.mirror));
+  const former = descriptors.flatMap((one) => [...formerOf(one, 'witness'), ...formerOf(one, 'mirror')]);
+  const witnesses = [...current, ...mirrors, ...former.map((key) => lineOf(key, undefined, formerName(key)))];
+  const counting = descriptors.map(countingOf);
+  const names = counting.map(({ name }) => name);
   const quorum =
     names.length > 1 ? [`group witnesses any ${names.join(' ')}`, 'quorum witnesses'] : ['quorum none'];
-  replaceFile(trustFile, `${[...logs, ...witnesses, ...mirrors, ...quorum].join('\n')}\n`, 0o644);
+  const groups = names.length > 1 ? counting.flatMap(({ groups: own }) => own) : [];
+  replaceFile(trustFile, `${[...uniqueByKey(logs), ...witnesses, ...groups, ...quorum].join('\n')}\n`, 0o644);
+}
+
+// What a replaced key signed stands; of an organisation's witness any of its keys counts, once.
+const formerOf = ({ formerKeys }, role) =>
+  formerKeys.filter((one) => one.role === role && one.state === 'replaced').map(({ key }) => key);
+const formerLogs = (descriptor) =>
+  ['log-public', 'log-private'].flatMap((role) => formerOf(descriptor, role)).map((key) => `log ${key}`);
+const formerName = (verifierKey) => {
+  const key = Buffer.from(verifierKey.split('+').slice(2).join('+'), 'base64').subarray(1);
+  return `${nameOf(verifierKey)}/${key.toString('hex', 0, 4)}`;
+};
+
+function countingOf(descriptor) {
+  const name = nameOf(descriptor.keys.witness);
+  const former = formerOf(descriptor, 'witness').map(formerName);
+  if (former.length === 0) return { name, groups: [] };
+  return { name: `${name}/any`, groups: [`group ${name}/any any ${[name, ...former].join(' ')}`] };
+}
+
+// The policy's form has each key once.
+function uniqueByKey(lines) {
+  return [...new Map(lines.toReversed().map((line) => [line.split(' ')[1], line])).values()].toReversed();
 }
 
 // The gateway writes them itself: while a log's key is being replaced, it knows which is to be believed.
@@ -27,5 +53,5 @@ function readLogs({ keys }) {
 }
 
 const nameOf = (verifierKey) => verifierKey.slice(0, verifierKey.indexOf('+'));
-const lineOf = (verifierKey, url) =>
-  ['witness', nameOf(verifierKey), verifierKey, ...(url ? [url] : [])].join(' ');
+const lineOf = (verifierKey, url, name = nameOf(verifierKey)) =>
+  ['witness', name, verifierKey, ...(url ? [url] : [])].join(' ');

@@ -24,6 +24,11 @@ const STUB_GATEWAY = `
   if (own('NATS_URL')) writeFileSync(keys + '/nats-accounts.conf', 'accounts of ' + name);
   const payload = {
     keys: { witness: name + '/witness+1+A', mirror: name + '/mirror+1+A' },
+    formerKeys: name !== 'initech.example' ? [] : [
+      { role: 'witness', key: name + '/witness+2+BAECAwQ=', state: 'replaced' },
+      { role: 'log-public', key: name + '/ledger/public+3+B', state: 'replaced' },
+      { role: 'log-public', key: name + '/ledger/public+4+C', state: 'revoked' },
+    ],
     endpoints: { witness: own('PUBLIC_URL') + '/witness' },
   };
   const descriptor = {
@@ -229,8 +234,14 @@ describe('npm run up', () => {
     const names = ['acme.example', 'globex.example', 'initech.example'];
     expect((await readFederation()).organisations.map(({ name }) => name)).toEqual(names);
     const trust = await readTrust();
-    expect(trust.match(/^log /gm)).toHaveLength(3);
-    expect(trust).toContain(`group witnesses any ${names.map((name) => `${name}/witness`).join(' ')}\n`);
+    // One of the three has replaced its witness's and its log's key, and revoked a log's key before.
+    expect(trust.match(/^log /gm)).toHaveLength(4);
+    expect(trust).toContain('\nlog initech.example/ledger/public+3+B\n');
+    expect(trust).toContain(
+      `witness initech.example/witness/01020304 initech.example/witness+2+BAECAwQ=
+group initech.example/witness/any any initech.example/witness initech.example/witness/01020304
+group witnesses any acme.example/witness globex.example/witness initech.example/witness/any\n`,
+    );
     expect(trust).toMatch(/\nquorum witnesses\n$/);
     expect((await run('up', '--detach')).output).toContain('each has the others already');
   });

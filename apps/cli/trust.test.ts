@@ -58,26 +58,52 @@ test('refuses a key that changed, and keeps the pinned one', async () => {
   expect((await readTrust(io, undefined)).policy.logs).toHaveLength(1);
 });
 
-test('takes a key that the pinned certificate says replaces the pinned one, and no other', async () => {
+const following = (log: BuiltLog, former: BuiltLog, state: 'replaced' | 'revoked') => ({
+  ...organisation(log),
+  descriptor: { formerKeys: [{ role: 'log-public' as const, key: former.verifierKey, state }] },
+});
+
+test('takes a key that the pinned certificate says replaces the pinned one, and no other; the former verifies what it signed', async () => {
   const io = place.quiet();
   await put('.config/dockchains/policy', `log ${acme.verifierKey} http://a.example\nquorum none\n# end\n`);
   const other = await buildLog();
-  const replacing = (state: 'replaced' | 'revoked') => {
-    const former = { role: 'log-public' as const, key: acme.verifierKey, state };
-    return { ...organisation(other), descriptor: { formerKeys: [former] } };
-  };
   for (const [described, fingerprint] of [
-    [replacing('replaced'), undefined], // the certificate was never pinned
-    [replacing('replaced'), 'CD'.repeat(20)],
-    [replacing('revoked'), FINGERPRINT],
+    [following(other, acme, 'replaced'), undefined], // the certificate was never pinned
+    [following(other, acme, 'replaced'), 'CD'.repeat(20)],
     [organisation(other), FINGERPRINT],
   ] as const) {
     await expect(pinLogs(io, described, fingerprint)).rejects.toMatchObject({ code: 'KEY_CHANGED' });
   }
-  expect(await pinLogs(io, replacing('replaced'), FINGERPRINT)).toMatchObject({ added: [other.verifierKey] });
-  expect(await readFile((await readTrust(io, undefined)).path, 'utf8')).toBe(
-    `log ${other.verifierKey} http://a.example\nquorum none\n# end\n`,
-  );
+  expect(await pinLogs(io, following(other, acme, 'replaced'), FINGERPRINT)).toMatchObject({
+    added: [other.verifierKey],
+    removed: [],
+  });
+  const { policy, path } = await readTrust(io, undefined);
+  expect(policy.logs.map(({ key }) => key.name)).toEqual([acme.origin, other.origin]);
+  expect(await readFile(path, 'utf8')).toMatch(/^log .* http:\/\/a\.example\nlog .*\nquorum none\n# end\n$/);
+});
+
+test('a key that the pinned certificate calls revoked is removed, and an old descriptor does not bring it back', async () => {
+  const io = place.quiet();
+  const other = await buildLog();
+  await pinLogs(io, organisation(acme));
+  expect(await pinLogs(io, following(other, acme, 'revoked'), FINGERPRINT)).toMatchObject({
+    added: [other.verifierKey],
+    removed: [acme.verifierKey],
+  });
+  expect((await readTrust(io, undefined)).policy.logs).toHaveLength(1);
+  await expect(pinLogs(io, organisation(acme), FINGERPRINT)).rejects.toMatchObject({ code: 'KEY_CHANGED' });
+});
+
+test('former keys come with the first contact, and later from the pinned certificate alone', async () => {
+  const io = place.quiet();
+  const [former, forged] = [await buildLog(), await buildLog()];
+  expect(await pinLogs(io, following(acme, former, 'replaced'))).toMatchObject({
+    added: [acme.verifierKey, former.verifierKey],
+  });
+  expect(await pinLogs(io, following(acme, forged, 'replaced'))).toMatchObject({ added: [] });
+  expect(await pinLogs(io, following(acme, former, 'revoked'))).toMatchObject({ removed: [] });
+  expect((await readTrust(io, undefined)).policy.logs).toHaveLength(2);
 });
 
 test.each([

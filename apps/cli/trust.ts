@@ -15,8 +15,12 @@ export type Pinnable = Pick<Organisation, 'name' | 'logs' | 'fingerprint'> & {
   readonly descriptor: Pick<Organisation['descriptor'], 'formerKeys'>;
 };
 
-/** What pinning an organisation's keys did: the verifier keys that are new, and the file that has them. */
-export type Pinned = { readonly path: string; readonly added: readonly string[] };
+/** What pinning an organisation's keys did: the verifier keys that are new, those that were revoked, and the file. */
+export type Pinned = {
+  readonly path: string;
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+};
 
 const MAX_POLICY_BYTES = 1024 * 1024;
 
@@ -38,56 +42,72 @@ export async function readTrust(io: Io, named: string | undefined): Promise<Trus
 }
 
 /**
- * Pins the keys of an organisation's ledgers on first contact, as ssh does with a host's. Afterwards another key is taken only
- * if the certificate whose fingerprint was pinned says that it replaces the one that is.
+ * Pins the keys of an organisation's ledgers on first contact, as ssh does with a host's, and those that they replaced, which verify what was signed
+ * before. Afterwards another key is taken only if the certificate whose fingerprint was pinned says that it replaces the one that is; and a key that
+ * it calls revoked is removed.
  * @throws CliError KEY_CHANGED if the certificate, or a ledger's key, is another one now
  */
-export async function pinLogs(
-  io: Io,
-  { name, logs, fingerprint, descriptor }: Pinnable,
-  pinnedFingerprint?: string,
-): Promise<Pinned> {
+export async function pinLogs(io: Io, described: Pinnable, pinnedFingerprint?: string): Promise<Pinned> {
+  const { name, logs, fingerprint } = described;
   if (pinnedFingerprint !== undefined && pinnedFingerprint !== fingerprint) {
     throw new CliError('KEY_CHANGED', certificateChanged({ name, pinnedFingerprint, fingerprint }));
   }
-  const replaced =
-    pinnedFingerprint === undefined
-      ? []
-      : descriptor.formerKeys.filter(({ state }) => state === 'replaced').map(({ key }) => key);
   const path = ownPath(io);
-  let text = (await findFile(path, MAX_POLICY_BYTES))?.toString('utf8') ?? '';
+  const text = (await findFile(path, MAX_POLICY_BYTES))?.toString('utf8') ?? '';
   const pinned = pinnedKeys(text);
+  const former = formerLogKeys(described);
+  // A descriptor by a certificate that nobody pinned may name any key beside those that are.
+  const isBelieved = pinnedFingerprint !== undefined || !pinned.some((key) => isLedgerOf(name, nameOf(key)));
+  const isVouched = (key: string): boolean =>
+    pinnedFingerprint !== undefined && former.some((one) => one.key === key);
+
   const added: string[] = [];
   const lines: string[] = [];
-
-  for (const { origin, url, verifierKey } of logs) {
-    if (
-      !origin.startsWith(`${name}/ledger/`) ||
-      nameOf(verifierKey) !== origin ||
-      /\s/.test(`${url}${verifierKey}`)
-    ) {
-      throw new CliError(
-        'BAD_CONFIGURATION',
-        `${name} presents a ledger that is not its own, ${printable(origin)} with the key ${printable(verifierKey)}. Nothing was pinned.`,
-      );
+  for (const log of logs) {
+    requireOwn(name, log);
+    const { origin, url, verifierKey } = log;
+    const known = pinned.filter((key) => nameOf(key) === origin);
+    if (known.includes(verifierKey)) continue;
+    const [first] = known;
+    if (first !== undefined && !known.some(isVouched)) {
+      throw new CliError('KEY_CHANGED', keyChanged(path, { origin, known: first, now: verifierKey }));
     }
-    const known = pinned.get(origin);
-    if (known === undefined) {
-      added.push(verifierKey);
-      lines.push(`log ${verifierKey} ${url}`);
-    } else if (known !== verifierKey && replaced.includes(known)) {
-      added.push(verifierKey);
-      text = text.replace(known, () => verifierKey);
-    } else if (known !== verifierKey) {
-      throw new CliError('KEY_CHANGED', keyChanged(path, { origin, known, now: verifierKey }));
-    }
+    added.push(verifierKey);
+    lines.push(`log ${verifierKey} ${url}`);
   }
-  if (added.length > 0) {
-    const next = lines.length === 0 ? text : addLines(text, lines);
+  for (const { key, state } of former) {
+    if (!isBelieved || state === 'revoked' || pinned.includes(key) || added.includes(key)) continue;
+    added.push(key);
+    lines.push(`log ${key}`);
+  }
+  const revoked = former.filter(({ key, state }) => state === 'revoked' && isVouched(key));
+  const removed = pinned.filter((key) => revoked.some((one) => one.key === key));
+  if (added.length > 0 || removed.length > 0) {
+    const left = removeLogs(text, removed);
+    const next = lines.length === 0 ? left : addLines(left, lines);
     readPolicy(next, path);
     await writeFileAtomically(path, next);
   }
-  return { path, added };
+  return { path, added, removed };
+}
+
+/** The keys that the organisation's ledgers had, each with its state. */
+function formerLogKeys({ name, descriptor }: Pinnable): Pinnable['descriptor']['formerKeys'] {
+  return descriptor.formerKeys.filter(
+    ({ role, key }) =>
+      (role === 'log-public' || role === 'log-private') && isLedgerOf(name, nameOf(key)) && !/\s/.test(key),
+  );
+}
+
+const isLedgerOf = (name: string, origin: string): boolean => origin.startsWith(`${name}/ledger/`);
+
+function requireOwn(name: string, { origin, url, verifierKey }: Pinnable['logs'][number]): void {
+  const isOwn = isLedgerOf(name, origin) && nameOf(verifierKey) === origin;
+  if (isOwn && !/\s/.test(`${url}${verifierKey}`)) return;
+  throw new CliError(
+    'BAD_CONFIGURATION',
+    `${name} presents a ledger that is not its own, ${printable(origin)} with the key ${printable(verifierKey)}. Nothing was pinned.`,
+  );
 }
 
 function ownPath(io: Io): string {
@@ -103,10 +123,13 @@ function readPolicy(text: string, path: string): Policy {
   }
 }
 
-/** Verifier keys by the origin of their log. */
-function pinnedKeys(text: string): ReadonlyMap<string, string> {
-  const keys = [...text.matchAll(/^log[ \t]+(\S+)/gm)].map(([, key]) => key ?? '');
-  return new Map(keys.map((key) => [nameOf(key), key]));
+/** The verifier keys of all logs in a policy. */
+function pinnedKeys(text: string): readonly string[] {
+  return [...text.matchAll(/^log[ \t]+(\S+)/gm)].map(([, key]) => key ?? '');
+}
+
+function removeLogs(text: string, keys: readonly string[]): string {
+  return text.replace(/^log[ \t]+(\S+).*(?:\n|$)/gm, (line, key: string) => (keys.includes(key) ? '' : line));
 }
 
 function nameOf(verifierKey: string): string {

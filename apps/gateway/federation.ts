@@ -1,28 +1,19 @@
-import { createPublicKey, type KeyObject, randomBytes } from 'node:crypto';
-
-import { sealingPublicKey } from '@dockchains/escrow';
 import {
   createOwnDescriptor,
   createPeers,
+  findSealingOnRecord,
   keepPeersBesideKeys,
   type OwnDescriptor,
   type OwnDescriptorDeps,
   type Peers,
 } from '@dockchains/federation';
-import { openKey, openNatsKey } from '@dockchains/keys';
 import { LedgerError } from '@dockchains/ledger';
-import { createCosigner, encodeVerifierKey } from '@dockchains/tlog';
 
 import type { GatewayDeps } from './deps.ts';
+import { describeKeys, type OpenedKeys } from './describe-keys.ts';
+import type { LedgerKeys } from './ledgers.ts';
 
 type FederationDeps = Pick<GatewayDeps, 'config' | 'database' | 'ledgers' | 'log' | 'clock' | 'publicUrl'>;
-
-/** Keys of the descriptor that the gateway has opened already: verifier keys of the logs; `sealing` is the private scalar, 32 bytes. */
-type OpenedKeys = {
-  readonly receiptKey: KeyObject;
-  readonly sealing: Uint8Array;
-  readonly logs: { readonly public: string; readonly private: string };
-};
 
 /** What the organisation is among others. */
 export type Federation = {
@@ -36,13 +27,17 @@ export type Federation = {
  * new one is signed first.
  * @throws KeyError, LedgerError
  */
-export async function openFederation(deps: FederationDeps, opened: OpenedKeys): Promise<Federation> {
+export async function openFederation(
+  deps: FederationDeps,
+  opened: OpenedKeys & Pick<LedgerKeys, 'sealing'>,
+): Promise<Federation> {
   const { config, database, ledgers, log, clock } = deps;
   const { organisation, keysDirectory, insecure } = config;
   const descriptor = createOwnDescriptor({
-    ...{ database, organisation, keysDirectory, clock, randomBytes },
+    ...{ database, organisation, keysDirectory, clock },
     ...{ ledgers, now: await describeNow(deps, opened) },
   });
+  opened.sealing.follow(() => findSealingOnRecord(database, ledgers.public));
   try {
     await descriptor.renew();
   } catch (error) {
@@ -65,24 +60,10 @@ export async function openFederation(deps: FederationDeps, opened: OpenedKeys): 
 
 async function describeNow(
   { config, publicUrl }: FederationDeps,
-  { receiptKey, sealing, logs }: OpenedKeys,
+  opened: OpenedKeys,
 ): Promise<OwnDescriptorDeps['now']> {
-  const { organisation, keysDirectory } = config;
-  const cosigner = async (role: 'witness' | 'mirror'): Promise<string> => {
-    const privateKey = await openKey(keysDirectory, role);
-    return encodeVerifierKey(createCosigner({ name: `${organisation}/${role}`, privateKey }).verifierKey);
-  };
-  const { publicKey: nats } = await openNatsKey(keysDirectory);
   return {
-    keys: {
-      logs,
-      witness: await cosigner('witness'),
-      mirror: await cosigner('mirror'),
-      message: Buffer.from(publicX(await openKey(keysDirectory, 'message')), 'base64url').toString('base64'),
-      nats,
-      receipt: { kty: 'OKP', crv: 'Ed25519', x: publicX(receiptKey) },
-      sealing: Buffer.from(sealingPublicKey(sealing)).toString('hex'),
-    },
+    keys: await describeKeys(config, opened),
     endpoints: {
       registry: new URL(publicUrl).host,
       log: `${publicUrl}/log`,
@@ -92,9 +73,4 @@ async function describeNow(
       nats: config.natsUrl ?? null,
     },
   };
-}
-
-/** The public part of an Ed25519 key in base64url (RFC 8037). */
-function publicX(key: KeyObject): string {
-  return createPublicKey(key).export({ format: 'jwk' }).x ?? '';
 }

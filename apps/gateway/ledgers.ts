@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { findFormerLogKey, hasInception, openKey, openSealingKey } from '@dockchains/keys';
+import { findFormerLogKey, findRevokedKeys, hasInception, openKey } from '@dockchains/keys';
 import {
   closingRecord,
   findLedgerLine,
@@ -23,6 +23,8 @@ import {
   type PolicyLog,
 } from '@dockchains/tlog';
 
+import { type FolderSealingKeys, openFolderSealingKeys } from './sealing-keys.ts';
+
 const NAMES: readonly LedgerName[] = ['public', 'private'];
 
 /** What all ledgers of an organisation have in common. */
@@ -41,9 +43,9 @@ export type CommonDeps = Omit<
 /** Hears of each step of a ledger's commit protocol. */
 export type CommitListener = NonNullable<LedgerDeps['onStep']>;
 
-/** The signing keys of the ledgers' logs, and the key that private records are sealed under, 32 bytes. */
+/** The signing keys of the ledgers' logs, and the keys that private records are sealed under. */
 export type LedgerKeys = Readonly<Record<LedgerName, NoteSigner>> & {
-  readonly sealing: Uint8Array;
+  readonly sealing: FolderSealingKeys;
   /** The newest verifier key of each log. A signer's own is the former one while that signs as well: it verifies all notes. */
   readonly newest: Readonly<Record<LedgerName, string>>;
 };
@@ -56,10 +58,21 @@ type LogSigners = { readonly signer: NoteSigner; readonly newest: string };
  * @throws KeyError
  */
 export async function openLedgerKeys({
+  publicUrl,
+  ...place
+}: Pick<CommonDeps, 'organisation' | 'keysDirectory' | 'publicUrl'>): Promise<LedgerKeys> {
+  const keys = await readLedgerKeys(place);
+  const policy = { logs: logsOf(keys, publicUrl), witnesses: [], groups: [], quorum: NO_QUORUM };
+  await writeTrust(place.keysDirectory, encodePolicy(policy));
+  return keys;
+}
+
+/** Opens the ledgers' keys, made where a log has never begun. @throws KeyError */
+export async function readLedgerKeys({
   organisation,
   keysDirectory,
-  publicUrl,
-}: Pick<CommonDeps, 'organisation' | 'keysDirectory' | 'publicUrl'>): Promise<LedgerKeys> {
+}: Pick<CommonDeps, 'organisation' | 'keysDirectory'>): Promise<LedgerKeys> {
+  const revoked = await findRevokedKeys(keysDirectory);
   const open = async (name: LedgerName): Promise<LogSigners> => {
     const { current: origin } = await findLedgerLine(keysDirectory, organisation, name);
     const mayCreate = !(await hasInception(keysDirectory, parseOrigin(`${organisation}/ledger/${name}`)));
@@ -69,20 +82,19 @@ export async function openLedgerKeys({
     const formerKey = await findFormerLogKey(keysDirectory, `log-${name}`);
     if (formerKey === undefined) return { signer, newest };
     const former = createNoteSigner({ name: origin, privateKey: formerKey });
+    const formerText = encodeVerifierKey(former.verifierKey);
+    if (revoked.some(({ key }) => key === formerText)) return { signer, newest };
     const sign = (text: string): string => former.sign(text) + signer.sign(text);
     return { signer: { ...former, sign }, newest };
   };
   const logs = { public: await open('public'), private: await open('private') };
   const isSealed = await hasInception(keysDirectory, parseOrigin(`${organisation}/ledger/private`));
-  const keys = {
+  return {
     public: logs.public.signer,
     private: logs.private.signer,
     newest: { public: logs.public.newest, private: logs.private.newest },
-    sealing: await openSealingKey(keysDirectory, { mayCreate: !isSealed }),
+    sealing: await openFolderSealingKeys(keysDirectory, { mayCreate: !isSealed }),
   };
-  const policy = { logs: logsOf(keys, publicUrl), witnesses: [], groups: [], quorum: NO_QUORUM };
-  await writeTrust(keysDirectory, encodePolicy(policy));
-  return keys;
 }
 
 /** The organisation's logs as a policy has them. */
@@ -109,7 +121,7 @@ export async function openLedgers(
   const opened = await open('public');
   try {
     const publicHead = async () => ({ ...(await opened.publishedHead()), origin: opened.origin });
-    const sealed = await open('private', { key: keys.sealing, publicHead });
+    const sealed = await open('private', { keys: keys.sealing, publicHead });
     await recordClosings(opened, { organisation, ...deps });
     return gatherLedgers({ public: opened, private: sealed });
   } catch (error) {

@@ -11,7 +11,7 @@ import {
   postCosigned,
   type ReplicationDeps,
 } from '@dockchains/federation';
-import { openKey, openNatsAuthority, openNatsKey } from '@dockchains/keys';
+import { findRevokedKeys, openKey, openNatsAuthority, openNatsKey } from '@dockchains/keys';
 import { parseWitnessReply } from '@dockchains/messaging';
 
 import type { GatewayDeps } from './deps.ts';
@@ -33,11 +33,13 @@ export async function openGatewayMessages({
   'config' | 'database' | 'ledgers' | 'log' | 'peers' | 'replicas' | 'witness'
 >): Promise<Messages> {
   const { organisation, keysDirectory, natsUrl, insecure } = config;
+  const revoked = (await findRevokedKeys(keysDirectory)).filter(({ role }) => role === 'nats');
   return openMessages({
     ...{ database, ledgers, log, peers, natsUrl, insecure },
     signer: { organisation, key: await openKey(keysDirectory, 'message') },
     user: await openNatsKey(keysDirectory),
     authority: await openNatsAuthority(keysDirectory),
+    revokedUsers: revoked.map(({ key }) => key),
     addCheckpoint: async (request) => {
       const { body, ...answer } = await witness.addCheckpoint(request);
       return { ...answer, body: Buffer.from(body) };

@@ -1,6 +1,5 @@
-import { ROTATED_ROLES, rotateKey } from '@dockchains/keys';
-
 import { type Config, readConfig } from './config.ts';
+import { KEY_ROLES, REVOCABLE_ROLES, revokeRole, rotateRole } from './key-commands.ts';
 import { RECOVER_USAGE } from './recovery/options.ts';
 import { recover } from './recovery/recover.ts';
 import { seed } from './seed.ts';
@@ -11,11 +10,15 @@ type Command = (config: Config, args: readonly string[]) => Promise<void>;
 const COMMANDS: Readonly<Record<string, Command>> = {
   serve: (config, args) => alone(args, () => serve(config)),
   seed: (config, args) => alone(args, () => seed(config)),
-  'rotate-key': ({ keysDirectory }, [role, ...rest]) =>
+  'rotate-key': async (config, roles) => {
+    if (roles.length === 0 || !roles.every((role) => KEY_ROLES.includes(role))) throw usage();
+    for (const role of roles) await rotateRole(config, role);
+  },
+  'revoke-key': (config, [role, key, ...rest]) =>
     alone(rest, async () => {
-      const found = ROTATED_ROLES.find((one) => one === role);
-      if (found === undefined) throw usage();
-      await rotateKey(keysDirectory, found);
+      if (role === undefined || !REVOCABLE_ROLES.includes(role)) throw usage();
+      const revoked = await revokeRole(config, role, key);
+      process.stdout.write(`Revoked from the next start of the gateways on: ${role} ${revoked}\n`);
     }),
   recover,
 };
@@ -28,7 +31,7 @@ const alone = (args: readonly string[], work: () => Promise<void>): Promise<void
 const usage = (): Error =>
   Object.assign(
     new Error(
-      `Use: node apps/gateway/main.mjs [serve | seed < seed.json | rotate-key ${ROTATED_ROLES.join('|')} | ${RECOVER_USAGE}]`,
+      `Use: node apps/gateway/main.mjs [serve | seed < seed.json | rotate-key ${KEY_ROLES.join('|')}... | revoke-key ROLE [KEY] | ${RECOVER_USAGE}]`,
     ),
     { code: 'USAGE' },
   );

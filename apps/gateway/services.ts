@@ -106,14 +106,13 @@ export async function openServices(
       { config, database, ledgers, log, clock, publicUrl },
       { receiptKey, sealing: keys.sealing, logs: keys.newest },
     );
-    const { peers } = federation;
+    const { peers, descriptor } = federation;
     const { witness, close: closeWitnessing } = await witnessing.start({
-      ...{ ledgers, peers, ask: askWitnesses(() => messages) },
+      ...{ ledgers, peers, descriptor, ask: askWitnesses(() => messages) },
       compare: async (origin, note) => gossip?.compare(origin, note),
       explain: async (origin) => gossip?.explain(origin),
     });
     const deliver = deliverCosigned(() => messages);
-    const { descriptor } = federation;
     const replicas = await openReplicas({
       ...{ config, database, tiles, ledgers, log, clock, peers, descriptor, deliver },
     });
@@ -131,7 +130,7 @@ export async function openServices(
     metrics.watchFederation({ catalog, replication, messages });
     return {
       ...{ access, catalog, database, ledgers, registry, config, log, metrics, tracing, clock, publicUrl },
-      ...{ descriptor: federation.descriptor, peers, replicas, witness, mirroring, messages: connected },
+      ...{ descriptor, peers, replicas, witness, mirroring, messages: connected },
       async close() {
         await catalog.close();
         await connected.close();

@@ -11,6 +11,7 @@ import {
   type Gatherer,
   openEvidence,
   openUndecided,
+  type OwnDescriptor,
   type Peers,
   type Publications,
   readActivePeers,
@@ -21,7 +22,6 @@ import { openKey } from '@dockchains/keys';
 import type { Ledger, LedgerName, Ledgers, Publication } from '@dockchains/ledger';
 import { createCosigner, parsePolicy, type Policy, TlogError } from '@dockchains/tlog';
 
-import type { Config } from './config.ts';
 import type { GatewayDeps } from './deps.ts';
 import { type LedgerKeys, logsOf, writeTrust } from './ledgers.ts';
 import type { WitnessMetrics } from './witness-metrics.ts';
@@ -42,6 +42,7 @@ export interface Witnessing {
 interface Asked {
   readonly ledgers: Ledgers;
   readonly peers: Peers;
+  readonly descriptor: Pick<OwnDescriptor, 'findNewest'>;
   readonly ask: AskWitness;
   /** Compares a head that our witness refused with what else is held of its log. */
   readonly compare: (origin: string, note: string) => Promise<unknown>;
@@ -85,7 +86,7 @@ export async function openWitnessing(deps: WitnessingDeps, keys: LedgerKeys): Pr
         for (const gatherer of gatherers) gatherer.announce();
       };
       const unsubscribe = services.peers.onChange(announce);
-      const keeping = keepTrust(config, publications, deps.log);
+      const keeping = keepTrust(deps, publications, services.descriptor);
       return {
         witness: await openWitness(deps, { ...services, others: otherLogs }),
         async close() {
@@ -105,7 +106,7 @@ function gather(
     peers,
     ask,
     publications,
-  }: Omit<Asked, 'ledgers' | 'compare' | 'explain'> & {
+  }: Omit<Asked, 'ledgers' | 'compare' | 'explain' | 'descriptor'> & {
     readonly ledger: Ledger;
     readonly publications: Publications;
   },
@@ -173,15 +174,20 @@ async function notePoor(log: GatewayDeps['log'], look: () => Promise<unknown>): 
 
 /** Writes `trust.policy` anew when peers came, left or cosigned for the first time. */
 function keepTrust(
-  { keysDirectory }: Config,
+  { config, log }: WitnessingDeps,
   publications: Publications,
-  log: GatewayDeps['log'],
+  descriptor: Asked['descriptor'],
 ): { stop(): Promise<void> } {
+  const { keysDirectory } = config;
+  // What it names changes at a start alone.
+  let said: ReturnType<typeof descriptor.findNewest> | undefined;
   let written: string | undefined;
   let writing: Promise<void> = Promise.resolve();
   const keep = async (): Promise<void> => {
     try {
-      const text = await publications.trust();
+      said ??= descriptor.findNewest();
+      said.catch(() => (said = undefined));
+      const text = await publications.trust((await said)?.descriptor);
       if (text !== written) await writeTrust(keysDirectory, text);
       written = text;
     } catch (error) {

@@ -20,6 +20,7 @@ export {
   searchRepositories,
   type SearchResult,
 } from './catalog.ts';
+export { fetchEnvelope, followDescriptor } from './follow-descriptor.ts';
 export { verifyCheckpoint } from './checkpoint.ts';
 export { collect, type CollectionStep, type CollectOptions } from './collection.ts';
 export {
@@ -57,7 +58,7 @@ export {
   type LedgerHead,
   type RecordStatus,
 } from './operations.ts';
-export { getOrganisation, type Organisation } from './organisation.ts';
+export { followOrganisation, getOrganisation, type Organisation } from './organisation.ts';
 export { addPeer, findPeer, listPeers, type PeerSummary, removePeer } from './peers.ts';
 export { type FetchedManifest, getBlob, getManifest, listTags } from './registry.ts';
 export {

@@ -2,14 +2,15 @@ import {
   certificateFingerprint,
   type Descriptor,
   IdentityError,
-  MAX_ENVELOPE_CHARACTERS,
+  type KnownDescriptor,
   readKnownDescriptor,
   verifyDescriptor,
 } from '@dockchains/identity';
 import { parseVerifierKey } from '@dockchains/tlog';
 
 import { ClientError } from './errors.ts';
-import { type Fetch, sendOk } from './http.ts';
+import { fetchEnvelope, followDescriptor } from './follow-descriptor.ts';
+import type { Fetch } from './http.ts';
 import { printable } from './text.ts';
 
 /**
@@ -29,10 +30,26 @@ export type Organisation = {
  * @throws ClientError of every code
  */
 export async function getOrganisation(fetch: Fetch, url: string): Promise<Organisation> {
-  const address = `${url}/.well-known/dockchains/organisation.json`;
-  const { bytes } = await sendOk(fetch, { url: address, maxBytes: MAX_ENVELOPE_CHARACTERS });
-  const envelope = Buffer.from(bytes).toString('utf8');
-  const { descriptor, fingerprint } = await verifyByItself(envelope, address);
+  const envelope = await fetchEnvelope({ fetch, url });
+  return describe(await believed(url, () => verifyByItself(envelope)));
+}
+
+/**
+ * The organisation whose certificate was pinned, as the gateway at `url` describes it now: where the certificate is another, each replacement
+ * on the way is signed by the one before.
+ * @throws ClientError of every code
+ */
+export async function followOrganisation(
+  fetch: Fetch,
+  { url, fingerprint }: { readonly url: string; readonly fingerprint: string },
+): Promise<Organisation> {
+  const envelope = await fetchEnvelope({ fetch, url });
+  return describe(
+    await believed(url, async () => (await followDescriptor({ fetch, url, fingerprint }, envelope)).known),
+  );
+}
+
+function describe({ descriptor, fingerprint }: KnownDescriptor): Organisation {
   const { organisation, keys, endpoints } = descriptor;
   const logs = (['public', 'private'] as const).map((name) => ({
     origin: parseVerifierKey(keys.logs[name]).name,
@@ -42,15 +59,19 @@ export async function getOrganisation(fetch: Fetch, url: string): Promise<Organi
   return { name: organisation, fingerprint, logs, descriptor };
 }
 
-async function verifyByItself(envelope: string, address: string) {
+async function verifyByItself(envelope: string): Promise<KnownDescriptor> {
+  const { descriptor } = readKnownDescriptor(envelope, '');
+  return verifyDescriptor(envelope, await certificateFingerprint(descriptor.certificate));
+}
+
+async function believed<Result>(url: string, verify: () => Promise<Result>): Promise<Result> {
   try {
-    const { descriptor } = readKnownDescriptor(envelope, '');
-    return await verifyDescriptor(envelope, await certificateFingerprint(descriptor.certificate));
+    return await verify();
   } catch (cause) {
     if (!(cause instanceof IdentityError)) throw cause;
     throw new ClientError(
       cause.code === 'BAD_DESCRIPTOR' ? 'BAD_RESPONSE' : 'VERIFICATION_FAILED',
-      `${printable(address)} does not describe an organisation: ${printable(cause.message)}`,
+      `What ${printable(url)} says of its organisation is not believed: ${printable(cause.message)}`,
       { cause },
     );
   }

@@ -32,7 +32,7 @@ const ADD = `mutation Add($url: String!, $fingerprint: String!) {
 async function fingerprintOf({ url }: TestGateway): Promise<string> {
   const response = await fetch(`${url}/.well-known/dockchains/organisation.json`);
   const envelope = (await response.json()) as { signatures: readonly { keyid: string }[] };
-  const [signature] = envelope.signatures;
+  const signature = envelope.signatures.at(-1);
   if (signature === undefined) throw new Error('The descriptor has no signature.');
   return signature.keyid;
 }

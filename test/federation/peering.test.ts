@@ -90,12 +90,15 @@ test('a key that is replaced is certified by the next descriptor, recorded, and 
 
 test("a log's key is replaced without a gap: its notes bear both, until the former is put away", async () => {
   const before = await getOrganisation(fetch, globex.url);
-  for (const role of ['log-public', 'log-private']) await rotate(globex, role);
+  await rotate(globex, 'log-public', 'log-private', 'openpgp', 'sealing');
   const after = await getOrganisation(fetch, globex.url);
-  expect(after.descriptor.formerKeys).toMatchObject([
-    { role: 'log-private', key: before.descriptor.keys.logs.private, state: 'replaced' },
+  expect(after.fingerprint).not.toBe(before.fingerprint);
+  expect(after.descriptor.formerKeys).toEqual([
     { role: 'log-public', key: before.descriptor.keys.logs.public, state: 'replaced' },
-    { role: 'witness' },
+    { role: 'log-private', key: before.descriptor.keys.logs.private, state: 'replaced' },
+    { role: 'sealing', key: before.descriptor.keys.sealing, state: 'replaced' },
+    { role: 'openpgp', key: before.fingerprint, state: 'replaced' },
+    { role: 'witness', key: expect.any(String) as unknown, state: 'replaced' },
   ]);
   const signersOf = async (name: 'public' | 'private') => {
     const note = await (await fetch(`${globex.url}/log/${name}/checkpoint`)).text();
@@ -117,10 +120,27 @@ test("a log's key is replaced without a gap: its notes bear both, until the form
   for (const role of ['log-public', 'log-private']) {
     await rename(join(globex.dataDir, `keys/${role}.former.pem`), join(globex.dataDir, `${role}.old`));
   }
+  await runGateway(globex, 'revoke-key', 'log-public');
   await globex.restart();
-  expect((await getOrganisation(fetch, globex.url)).descriptor).toEqual(after.descriptor);
-  expect(await peer(acme, 'add', globex.url, '-f', after.fingerprint)).toMatchObject({
-    json: { descriptorNumber: after.descriptor.number },
+  const revoked = await getOrganisation(fetch, globex.url);
+  expect(revoked.descriptor).toMatchObject({
+    number: after.descriptor.number + 1,
+    keys: after.descriptor.keys,
+  });
+  expect(revoked.descriptor.formerKeys.map(({ state }) => state)).toEqual([
+    ...['revoked', 'replaced', 'replaced', 'replaced', 'replaced'],
+  ]);
+  await expect
+    .poll(() => readRecords(globex, 11), { timeout: 10_000, interval: 100 })
+    .toContainEqual(
+      expect.objectContaining({
+        ...{ kind: 'key-revoked', role: 'log-public', key: before.descriptor.keys.logs.public },
+        ...{ state: 'revoked', number: revoked.descriptor.number },
+      }),
+    );
+  // The pinned certificate leads to the one that replaced it.
+  expect(await peer(acme, 'add', globex.url, '-f', before.fingerprint)).toMatchObject({
+    json: { descriptorNumber: revoked.descriptor.number, fingerprint: after.fingerprint, state: 'MUTUAL' },
   });
 });
 
@@ -139,9 +159,9 @@ test('a peer leaves, is remembered, and may come back', async () => {
 });
 
 /** Stops a gateway, replaces a key as its operator does, and starts it again. */
-async function rotate(gateway: TestGateway, role: string): Promise<void> {
+async function rotate(gateway: TestGateway, ...roles: readonly string[]): Promise<void> {
   await gateway.stop();
-  await runGateway(gateway, 'rotate-key', role);
+  await runGateway(gateway, 'rotate-key', ...roles);
   await gateway.restart();
 }
 

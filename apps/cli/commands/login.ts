@@ -1,4 +1,11 @@
-import { getOrganisation, openSession, verifyCredentials } from '@dockchains/client';
+import {
+  ClientError,
+  followOrganisation,
+  getOrganisation,
+  openSession,
+  type Organisation,
+  verifyCredentials,
+} from '@dockchains/client';
 
 import { commandOf, type Register } from '../command.ts';
 import { storeDockerCredentials } from '../docker-credentials.ts';
@@ -29,10 +36,11 @@ dockchains login registry.acme.example -u robot --password-stdin < secret`,
 
 async function login(io: Io, registry: string | undefined, options: LoginOptions): Promise<Outcome> {
   const gateway = plainIfAsked(await chooseGateway(io, registry), options);
-  const described = await getOrganisation(io.fetch, gateway.url);
+  const shown = await getOrganisation(io.fetch, gateway.url);
   // Before the password: a gateway whose ledger key changed is perhaps not the one that it was.
-  const known = (await readOrganisations(io)).find(({ name }) => name === described.name);
-  const pinned = await pinLogs(io, described, known?.fingerprint);
+  const known = (await readOrganisations(io)).find((one) => one.name === shown.name);
+  const { described, pinnedFingerprint } = await follow(io, gateway, { shown, known: known?.fingerprint });
+  const pinned = await pinLogs(io, described, pinnedFingerprint);
 
   const username = options.username ?? (await io.ask('User name: ', { secret: false }));
   if (username === undefined || username === '')
@@ -45,7 +53,14 @@ async function login(io: Io, registry: string | undefined, options: LoginOptions
 
   const lines = [
     `Signed in to ${described.name} (${gateway.registry}) as ${username}; stored in ${storedIn}, where docker finds it too.`,
-    ...pinned.added.map((key) => `Pinned on first contact, in ${pinned.path}:\n  ${key}`),
+    ...pinned.added.map(
+      (key) =>
+        `Pinned ${known?.fingerprint === undefined ? 'on first contact' : 'as its certificate says'}, in ${pinned.path}:\n  ${key}`,
+    ),
+    ...pinned.removed.map((key) => `Revoked by the organisation, and removed from ${pinned.path}:\n  ${key}`),
+    ...(known?.fingerprint === undefined || known.fingerprint === fingerprint
+      ? []
+      : [`Its certificate was replaced, which the one that was pinned has signed:\n  ${known.fingerprint}`]),
     `They are certified by the OpenPGP certificate\n  ${fingerprint}`,
     ...(known?.fingerprint === undefined
       ? [`Compare its fingerprint with the one that ${name} publishes elsewhere before you rely on it.`]
@@ -61,8 +76,25 @@ async function login(io: Io, registry: string | undefined, options: LoginOptions
       fingerprint,
       policy: pinned.path,
       pinned: pinned.added,
+      removed: pinned.removed,
     },
   };
+}
+
+type Seen = { readonly shown: Organisation; readonly known: string | undefined };
+type Followed = { readonly described: Organisation; readonly pinnedFingerprint: string | undefined };
+
+/** Another certificate than the pinned one is followed where that one has signed its replacement; if not, `pinLogs` refuses it. */
+async function follow(io: Io, { url }: Gateway, { shown, known }: Seen): Promise<Followed> {
+  if (known === undefined || known === shown.fingerprint)
+    return { described: shown, pinnedFingerprint: known };
+  try {
+    const described = await followOrganisation(io.fetch, { url, fingerprint: known });
+    return { described, pinnedFingerprint: described.fingerprint };
+  } catch (error) {
+    if (!(error instanceof ClientError)) throw error;
+    return { described: shown, pinnedFingerprint: known };
+  }
 }
 
 function plainIfAsked(gateway: Gateway, { plainHttp }: LoginOptions): Gateway {

@@ -30,9 +30,19 @@ const keys = z.object({
   sealing: sealingKey,
 });
 
-const role = z.enum(['log-public', 'log-private', 'witness', 'mirror', 'message', 'nats', 'receipt']);
+const role = z.enum([
+  'log-public',
+  'log-private',
+  'witness',
+  'mirror',
+  'message',
+  'nats',
+  'receipt',
+  'sealing',
+  'openpgp',
+]);
 
-/** A key that the organisation had, written as `keys` wrote it. */
+/** A key that the organisation had, written as `keys` wrote it; of a certificate, its fingerprint. */
 const formerKey = z.object({
   role,
   key: z.string().min(1).max(1024),

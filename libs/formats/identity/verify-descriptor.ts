@@ -32,11 +32,28 @@ export async function verifyDescriptor(
   await requireSignature(parsed, descriptor.certificate, current);
   if (current !== fingerprint) {
     if (after?.fingerprint !== fingerprint) throw otherCertificate(descriptor, current);
+    requireStanding(descriptor, fingerprint);
     await requireSignature(parsed, after.descriptor.certificate, fingerprint);
   }
   const known = { descriptor, hash: payloadHash(parsed.payload), fingerprint: current };
   if (after !== undefined) requireSuccessor(known, after);
   return known;
+}
+
+/**
+ * Checks that a descriptor which was reached from the certificate of this fingerprint does not call that one revoked: whoever has its key
+ * could have signed the way here.
+ * @throws IdentityError BAD_CERTIFICATE
+ */
+export function requireStanding({ organisation, formerKeys }: Descriptor, fingerprint: string): void {
+  const isRevoked = formerKeys.some(
+    ({ role, key, state }) => role === 'openpgp' && key === fingerprint && state === 'revoked',
+  );
+  if (!isRevoked) return;
+  throw new IdentityError(
+    'BAD_CERTIFICATE',
+    `${organisation} has revoked the certificate ${fingerprint}, which is the one that was pinned: nothing that it signs is followed. Ask the organisation for the fingerprint of its new one.`,
+  );
 }
 
 /** Reads an envelope that was verified before, and kept. @throws IdentityError BAD_DESCRIPTOR */

@@ -43,6 +43,8 @@ export {
   type OwnDescriptorDeps,
   type SignedDescriptor,
 } from './peers/own-descriptor.ts';
+export { keysByRole } from './peers/key-changes.ts';
+export { findSealingOnRecord } from './peers/sealing-on-record.ts';
 export type { DeadLetter } from './messages/dead-letters.ts';
 export { type Messages, type MessagesDeps, openMessages } from './messages/messages.ts';
 export { readActivePeers } from './peers/peer-rows.ts';

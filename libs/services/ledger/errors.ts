@@ -11,7 +11,9 @@ export type LedgerErrorCode =
   /** Two stores disagree about what was committed. */
   | 'CONTRADICTION'
   /** What was written is durable here, but no peer has it yet. */
-  | 'NOT_HELD';
+  | 'NOT_HELD'
+  /** A scope is of a sealing key that is not here. */
+  | 'KEY_MISSING';
 
 /** A refusal by the ledger; nothing was written, unless it is NOT_HELD. */
 export class LedgerError extends Error {

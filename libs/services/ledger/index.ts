@@ -23,3 +23,4 @@ export type { Cosigned, Publication } from './publish.ts';
 export { type LedgerFiles, type LedgerPlace, reachOfFiles, readFileEntries } from './file-entries.ts';
 export { findSignedFile, keepSignedFile, type Refill, refillFiles } from './refill.ts';
 export type { FoundEntry, IndexedEntry, Shown } from './reads.ts';
+export { type SealingKeys, sealingKeysOf } from './sealed/scope-keys.ts';

@@ -235,7 +235,7 @@ function openContext(deps: LedgerDeps, name: string, ledgerId: number): LedgerCo
   const context = { ...deps, name, ledgerId };
   const { sealing } = deps;
   if (sealing === undefined) return context;
-  return { ...context, sealer: createSealer({ ...context, sealing }, openScopeKeys(sealing.key)) };
+  return { ...context, sealer: createSealer({ ...context, sealing }, openScopeKeys(sealing.keys)) };
 }
 
 function openReader(context: LedgerContext): SealedReader {

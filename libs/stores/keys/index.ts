@@ -1,4 +1,10 @@
-export { findKeptDescriptor, keepDescriptor, openCertificateFile } from './certificate-key.ts';
+export {
+  findFormerCertificate,
+  findKeptDescriptor,
+  keepDescriptor,
+  openCertificateFile,
+  rotateCertificate,
+} from './certificate-key.ts';
 export {
   findClosingFile,
   hasInception,
@@ -11,4 +17,5 @@ export type { KeyErrorCode, KeyRole } from './key-files.ts';
 export { findKeptPeers, keepPeers } from './kept-peers.ts';
 export { type NatsAuthoritySeeds, type NatsKey, openNatsAuthority, openNatsKey } from './nats-key.ts';
 export { findFormerLogKey, ROTATED_ROLES, rotateKey } from './rotate-key.ts';
-export { openSealingKey } from './sealing-key.ts';
+export { findRevokedKeys, revokeKey, type RevokedKey } from './revoked-keys.ts';
+export { openSealingKeys, rotateSealingKey, type SealingKeyFiles } from './sealing-key.ts';

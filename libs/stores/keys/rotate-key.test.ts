@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { findFormerLogKey, openKey, openNatsKey, rotateKey } from './index.ts';
+import { findFormerLogKey, openKey, openNatsAuthority, openNatsKey, rotateKey } from './index.ts';
 
 let folder: string;
 
@@ -25,11 +25,17 @@ test('a key is replaced, and the former kept beside it for its owner alone', asy
   expect((await readdir(folder)).sort()).toEqual(['log-public.former.pem', 'log-public.pem']);
 });
 
-test('the nkey is replaced as well', async () => {
+test('nkeys are replaced as well, each by one of its kind', async () => {
   const before = await openNatsKey(folder);
-  await rotateKey(folder, 'nats');
+  const authority = await openNatsAuthority(folder);
+  for (const role of ['nats', 'nats-operator', 'nats-account', 'nats-system'] as const) {
+    await rotateKey(folder, role);
+  }
   expect((await openNatsKey(folder)).publicKey).not.toBe(before.publicKey);
   expect(await readFile(join(folder, 'nats.former.seed'), 'utf8')).toContain(before.seed);
+  const after = await openNatsAuthority(folder);
+  for (const name of ['operator', 'account', 'system'] as const)
+    expect(after[name]).not.toBe(authority[name]);
 });
 
 test('a key that is not there, or whose former one was not put away, is not replaced', async () => {

@@ -5,18 +5,27 @@ import { join } from 'node:path';
 import { createDurably, findKey, KeyError, type KeyRole, readSecretFile, syncFolder } from './key-files.ts';
 import { createKey } from './nats-key.ts';
 
-/** The roles whose key can be replaced: all but the certificate, which peers have pinned, and the sealing key. */
-export const ROTATED_ROLES = [
-  ...['log-public', 'log-private', 'witness', 'mirror', 'message', 'nats', 'receipt', 'token'],
-] as readonly (KeyRole | 'nats')[];
+/** A key of NATS: the user's, and those that make its server's accounts. */
+type NatsRole = 'nats' | 'nats-operator' | 'nats-account' | 'nats-system';
+
+/** A role whose key is one file. */
+export type RotatedRole = KeyRole | NatsRole;
+
+const NATS_KINDS = { nats: 'U', 'nats-operator': 'O', 'nats-account': 'A', 'nats-system': 'A' } as const;
+
+/** The roles whose key is one file of which one former is kept beside it. The certificate and the sealing key are replaced in ways of their own. */
+export const ROTATED_ROLES: readonly RotatedRole[] = [
+  ...(['log-public', 'log-private', 'witness', 'mirror', 'message', 'receipt', 'token'] as const),
+  ...(['nats', 'nats-operator', 'nats-account', 'nats-system'] as const),
+];
 
 /**
  * Replaces the key of a role by a new one and keeps the former beside it, `<role>.former.<extension>`. The gateways take it at
  * their next start. Safe to repeat where it broke off.
  * @throws KeyError KEY_MISSING, BAD_KEY (a former key is there still), BAD_MODE
  */
-export async function rotateKey(directory: string, role: KeyRole | 'nats'): Promise<void> {
-  const extension = role === 'nats' ? 'seed' : 'pem';
+export async function rotateKey(directory: string, role: RotatedRole): Promise<void> {
+  const extension = isOfNats(role) ? 'seed' : 'pem';
   const [name, former, next] = [role, `${role}.former`, `${role}.next`].map(
     (stem) => `${stem}.${extension}`,
   ) as [string, string, string];
@@ -41,8 +50,10 @@ export function findFormerLogKey(directory: string, role: 'log-public' | 'log-pr
   return findKey(join(directory, `${role}.former.pem`));
 }
 
-async function createText(role: KeyRole | 'nats'): Promise<string> {
-  if (role === 'nats') return createKey('U');
+const isOfNats = (role: RotatedRole): role is NatsRole => Object.hasOwn(NATS_KINDS, role);
+
+async function createText(role: RotatedRole): Promise<string> {
+  if (isOfNats(role)) return createKey(NATS_KINDS[role]);
   const { privateKey } = generateKeyPairSync('ed25519');
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }

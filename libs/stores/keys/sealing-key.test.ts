@@ -1,13 +1,15 @@
-import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { openSealingKey } from './index.ts';
+import { openSealingKeys, rotateSealingKey } from './index.ts';
 
 let folder: string;
-const open = (mayCreate: boolean): Promise<Uint8Array> => openSealingKey(folder, { mayCreate });
+const open = async (mayCreate: boolean): Promise<Uint8Array> =>
+  (await openSealingKeys(folder, { mayCreate })).current;
+const hexOf = (key: Uint8Array): string => Buffer.from(key).toString('hex');
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'dockchains-keys-'));
@@ -44,4 +46,35 @@ test.each([
   const refused = await open(true).catch((error: unknown) => error);
   expect(refused).toMatchObject({ code: 'BAD_KEY' });
   if (text.trim() !== '') expect(String(refused)).not.toContain(text.trim());
+});
+
+test('a sealing key is replaced any number of times, and those before it are kept in their order', async () => {
+  const keys = [hexOf(await open(true))];
+  for (let round = 0; round < 3; round += 1) {
+    await rotateSealingKey(folder);
+    keys.push(hexOf(await open(false)));
+  }
+  const { current, former } = await openSealingKeys(folder, { mayCreate: false });
+  expect([...former, current].map(hexOf)).toEqual(keys);
+  expect(new Set(keys).size).toBe(4);
+  expect((await stat(join(folder, 'sealing.former-1.key'))).mode & 0o777).toBe(0o600);
+  expect(await readdir(folder)).toHaveLength(4);
+});
+
+test('a replacement that broke off before its last step is gone on with, and no key is kept twice', async () => {
+  const before = hexOf(await open(true));
+  await copyFile(join(folder, 'sealing.key'), join(folder, 'sealing.former-1.key'));
+  expect(hexOf(await open(false))).toBe(before);
+  await rotateSealingKey(folder);
+  const { current, former } = await openSealingKeys(folder, { mayCreate: false });
+  expect(former.map(hexOf)).toEqual([before]);
+  expect(hexOf(current)).not.toBe(before);
+});
+
+test('there is nothing to replace before there is a key, and a former one that is damaged is refused', async () => {
+  await expect(rotateSealingKey(folder)).rejects.toMatchObject({ code: 'KEY_MISSING' });
+  await open(true);
+  await rotateSealingKey(folder);
+  await writeFile(join(folder, 'sealing.former-1.key'), 'ff'.repeat(32), { mode: 0o600 });
+  await expect(open(false)).rejects.toMatchObject({ code: 'BAD_KEY' });
 });

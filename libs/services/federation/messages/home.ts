@@ -35,6 +35,8 @@ export type HomeDeps = {
   /** Our user at every NATS server, our own and the peers'. */
   readonly user: { readonly seed: string; readonly publicKey: string };
   readonly authority: NatsAuthority;
+  /** Former keys of that user, which an operator has revoked: public nkeys. */
+  readonly revokedUsers: readonly string[];
   /** Puts the accounts where our server includes them from when it starts. */
   readonly writeAccounts: (configuration: string) => Promise<void>;
   /** Our witness; without it peers ask it over HTTP alone. */
@@ -53,8 +55,13 @@ export async function openHome(deps: HomeDeps, url: string): Promise<Home> {
   const { peers, signer, authority, user, log, writeAccounts } = deps;
   const { organisation } = signer;
   const findRevoked = async (): Promise<string[]> => {
-    const gone = (await peers.all()).filter(({ state }) => state === 'removed');
-    return gone.map(({ descriptor }) => descriptor.keys.nats);
+    const ofPeers = (await peers.all()).flatMap(({ state, descriptor }) => [
+      ...(state === 'removed' ? [descriptor.keys.nats] : []),
+      ...descriptor.formerKeys.flatMap((former) =>
+        former.role === 'nats' && former.state === 'revoked' ? [former.key] : [],
+      ),
+    ]);
+    return [...new Set([...ofPeers, ...deps.revokedUsers])];
   };
   const admit = async (connection: Connection | undefined): Promise<void> => {
     const revoked = await findRevoked();

@@ -75,6 +75,7 @@ async function openSide(organisation: string): Promise<Side> {
     ...{
       database,
       authority,
+      revokedUsers: [],
       natsUrl: nats.url,
       insecure: false,
       ledgers: { public: ledger, all: [ledger] },

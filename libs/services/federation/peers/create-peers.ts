@@ -65,8 +65,10 @@ export function createPeers(deps: PeersDeps): Peers {
   };
   const see = async (request: PeerRequest): Promise<SeenPeer> => {
     const { envelope, known } = await fetchDescriptor(request);
-    const { fingerprint } = await own.get();
-    const mutual = await hasAdded(request, { organisation: deps.organisation, fingerprint });
+    const { fingerprint, descriptor } = await own.get();
+    const former = descriptor.formerKeys.flatMap(({ role, key }) => (role === 'openpgp' ? [key] : []));
+    const fingerprints = [fingerprint, ...former];
+    const mutual = await hasAdded(request, { organisation: deps.organisation, fingerprints });
     return { url: request.url, envelope, known, mutual, at: clock() };
   };
 

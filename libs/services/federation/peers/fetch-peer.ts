@@ -1,11 +1,5 @@
-import { ClientError, type Fetch, sendOk } from '@dockchains/client';
-import {
-  type Descriptor,
-  IdentityError,
-  type KnownDescriptor,
-  MAX_ENVELOPE_CHARACTERS,
-  verifyDescriptor,
-} from '@dockchains/identity';
+import { ClientError, type Fetch, fetchEnvelope, followDescriptor, sendOk } from '@dockchains/client';
+import { type Descriptor, IdentityError, type KnownDescriptor } from '@dockchains/identity';
 import { z } from 'zod';
 
 import { directFetch } from '../direct-fetch.ts';
@@ -40,14 +34,15 @@ export async function fetchDescriptor(
   request: PeerRequest,
 ): Promise<{ envelope: string; known: KnownDescriptor }> {
   const { url, fingerprint, kept } = request;
-  const { bytes } = await ask(request, '/.well-known/dockchains/organisation.json', MAX_ENVELOPE_CHARACTERS);
-  const envelope = Buffer.from(bytes).toString('utf8');
-  if (kept?.envelope === envelope) return kept;
+  const place = { fetch: directFetch(request.fetch), url };
   try {
-    const known = await verifyDescriptor(envelope, fingerprint, { after: kept?.known });
-    requireReachable(known.descriptor, request);
-    return { envelope, known };
+    const envelope = await fetchEnvelope(place);
+    if (kept?.envelope === envelope) return kept;
+    const followed = await followDescriptor({ ...place, fingerprint, after: kept?.known }, envelope);
+    requireReachable(followed.known.descriptor, request);
+    return followed;
   } catch (cause) {
+    if (cause instanceof ClientError) throw unreachable(cause);
     if (!(cause instanceof IdentityError)) throw cause;
     throw new FederationError(
       'PEER_REFUSED',
@@ -59,16 +54,17 @@ export async function fetchDescriptor(
   }
 }
 
-/** Whether a peer has the organisation of this certificate among its own peers; false where it does not say. */
+/** Whether a peer has the organisation among its own peers, by its certificate or one that this replaced; false where it does not say. */
 export async function hasAdded(
   request: PeerRequest,
-  own: { readonly organisation: string; readonly fingerprint: string },
+  own: { readonly organisation: string; readonly fingerprints: readonly string[] },
 ): Promise<boolean> {
   try {
     const { bytes } = await ask(request, '/.well-known/dockchains/peers.json', MAX_PEERS_BYTES);
     const { peers } = peersSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
     return peers.some(
-      ({ organisation, fingerprint }) => organisation === own.organisation && fingerprint === own.fingerprint,
+      ({ organisation, fingerprint }) =>
+        organisation === own.organisation && own.fingerprints.includes(fingerprint),
     );
   } catch (error) {
     if (error instanceof FederationError || error instanceof z.ZodError || error instanceof SyntaxError) {
@@ -128,6 +124,10 @@ async function ask(
     return await sendOk(directFetch(fetch), { url: `${url}${path}`, maxBytes });
   } catch (cause) {
     if (!(cause instanceof ClientError)) throw cause;
-    throw new FederationError('PEER_UNREACHABLE', cause.message, { cause });
+    throw unreachable(cause);
   }
+}
+
+function unreachable(cause: ClientError): FederationError {
+  return new FederationError('PEER_UNREACHABLE', cause.message, { cause });
 }

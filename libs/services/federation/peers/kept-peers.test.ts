@@ -105,7 +105,7 @@ test('whoever signs by keys that nobody knows does not make us ask a peer each t
   const asked: string[] = [];
   const peers = createPeers({
     ...{ database, organisation: 'acme.example', clock, log, insecure: false },
-    own: { get: unused, find: unused, renew: unused },
+    own: { get: unused, find: unused, findNewest: unused, renew: unused },
     fetch: (input) => {
       asked.push(input instanceof Request ? input.url : input.toString());
       return Promise.resolve(new Response(null, { status: 404 }));

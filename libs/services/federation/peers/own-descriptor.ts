@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import type { Database, Statement, Transaction } from '@dockchains/database';
 import {
+  type CertificateKey,
   createCertificateKey,
   type Descriptor,
   type KnownDescriptor,
@@ -10,10 +11,17 @@ import {
   readKnownDescriptor,
   signDescriptor,
 } from '@dockchains/identity';
-import { findKeptDescriptor, keepDescriptor, openCertificateFile } from '@dockchains/keys';
+import {
+  findFormerCertificate,
+  findKeptDescriptor,
+  findRevokedKeys,
+  keepDescriptor,
+  KeyError,
+  openCertificateFile,
+} from '@dockchains/keys';
 import type { Ledgers } from '@dockchains/ledger';
 
-import { formerKeysBehind, recordKeyChanges } from './key-changes.ts';
+import { formerKeysBehind, isRevoked, keysByRole, recordKeyChanges } from './key-changes.ts';
 
 /** What the organisation's newest descriptor says, and the signed envelope in which it says so. */
 export type SignedDescriptor = {
@@ -31,6 +39,8 @@ export interface OwnDescriptor {
    * @throws KeyError, LedgerError FROZEN, BUSY
    */
   get(): Promise<SignedDescriptor>;
+  /** The newest one that there is; none is made. */
+  findNewest(): Promise<SignedDescriptor | undefined>;
   /** The one of this number. */
   find(number: number): Promise<string | undefined>;
   /** As `get`, where one was made before: the first is made when somebody asks for it. */
@@ -47,7 +57,6 @@ export type OwnDescriptorDeps = {
   /** Changes of keys are recorded in the public one; that of a private log's key also in that log, whose head is signed anew with it. */
   readonly ledgers: Pick<Ledgers, 'public' | 'private'>;
   readonly clock: () => Date;
-  readonly randomBytes: (length: number) => Buffer;
 };
 
 type Row = { readonly number: number; readonly envelope: string };
@@ -70,15 +79,14 @@ const ROUNDS = 20;
 
 /** Opens the organisation's own descriptor. Nothing is made before it is asked for. */
 export function createOwnDescriptor(deps: OwnDescriptorDeps): OwnDescriptor {
-  const { database, now } = deps;
+  const { database } = deps;
   let current: Promise<SignedDescriptor> | undefined;
 
   const make = async (): Promise<SignedDescriptor> => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const newest = await findNewest(deps);
-      if (newest !== undefined && saysNow(newest.known.descriptor, now)) {
-        const { envelope, known } = newest;
-        return { envelope, descriptor: known.descriptor, fingerprint: known.fingerprint };
+      if (newest !== undefined && (await saysNow(deps, newest.known))) {
+        return toSigned(newest);
       }
       await appendNext(deps, newest?.known);
     }
@@ -95,6 +103,10 @@ export function createOwnDescriptor(deps: OwnDescriptorDeps): OwnDescriptor {
 
   return {
     get,
+    async findNewest() {
+      const newest = await findNewest(deps);
+      return newest && toSigned(newest);
+    },
     async find(number) {
       const [row] = await database.query<Row>(FIND, [number]);
       return row?.envelope;
@@ -105,10 +117,13 @@ export function createOwnDescriptor(deps: OwnDescriptorDeps): OwnDescriptor {
   };
 }
 
-async function findNewest({
-  database,
-  keysDirectory,
-}: OwnDescriptorDeps): Promise<{ envelope: string; known: KnownDescriptor } | undefined> {
+type Newest = { readonly envelope: string; readonly known: KnownDescriptor };
+
+const toSigned = ({ envelope, known: { descriptor, fingerprint } }: Newest): SignedDescriptor => ({
+  ...{ envelope, descriptor, fingerprint },
+});
+
+async function findNewest({ database, keysDirectory }: OwnDescriptorDeps): Promise<Newest | undefined> {
   const [row] = await database.query<Row>(NEWEST);
   const kept = await findKeptDescriptor(keysDirectory);
   const keptKnown = kept === undefined ? undefined : readOwn(kept);
@@ -125,35 +140,62 @@ function readOwn(envelope: string): KnownDescriptor {
   return readKnownDescriptor(envelope, namedSigners(envelope).at(-1) ?? '');
 }
 
-function saysNow({ keys, endpoints }: Descriptor, now: OwnDescriptorDeps['now']): boolean {
-  return isDeepStrictEqual({ keys, endpoints }, now);
+/** A certificate that was replaced has left its file under its fingerprint: OpenPGP need not be loaded to see it. */
+async function saysNow({ keysDirectory, now }: OwnDescriptorDeps, known: KnownDescriptor): Promise<boolean> {
+  const { keys, endpoints, formerKeys } = known.descriptor;
+  if (!isDeepStrictEqual({ keys, endpoints }, now)) return false;
+  if ((await findFormerCertificate(keysDirectory, known.fingerprint)) !== undefined) return false;
+  const revoked = await findRevokedKeys(keysDirectory);
+  return !formerKeys.some((former) => former.state === 'replaced' && isRevoked(revoked, former));
 }
 
 /** Signs and stores the descriptor behind `known`, unless another gateway was first. */
 async function appendNext(deps: OwnDescriptorDeps, known: KnownDescriptor | undefined): Promise<void> {
   const { organisation, keysDirectory, now, ledgers, clock } = deps;
-  const certificate = await openCertificateKey(
-    await openCertificateFile(keysDirectory, {
-      mayCreate: known === undefined,
-      create: () => createCertificateKey(organisation, clock()),
-    }),
-  );
+  const signers = await openSigners(deps, known);
+  const { certificate, fingerprint } = signers.current;
+  const revoked = await findRevokedKeys(keysDirectory);
   const descriptor: Descriptor = {
     organisation,
     number: (known?.descriptor.number ?? 0) + 1,
     previous: known?.hash ?? null,
     created: clock().toISOString(),
-    certificate: certificate.certificate,
+    certificate,
     ...now,
-    formerKeys: known === undefined ? [] : formerKeysBehind(known.descriptor, now.keys),
+    formerKeys:
+      known === undefined ? [] : formerKeysBehind(known, keysByRole(now.keys, fingerprint), revoked),
   };
-  const envelope = await signDescriptor(descriptor, [certificate]);
+  const envelope = await signDescriptor(descriptor, [...signers.former, signers.current]);
   const insert = (transaction: Transaction): Promise<Row[]> =>
     transaction.query<Row>(INSERT, [descriptor.number, envelope]);
-  const inserted = await recordKeyChanges(deps, { known: known?.descriptor, envelope, insert });
+  const inserted = await recordKeyChanges(deps, { known, envelope, fingerprint, insert });
   if (!inserted) return;
   ledgers.public.wake();
   ledgers.private.wake();
   // Behind the commit and before anybody else sees it: `get` has not returned yet.
   await keepDescriptor(keysDirectory, envelope);
+}
+
+type Signers = { readonly current: CertificateKey; readonly former: readonly CertificateKey[] };
+
+/** The certificate, behind the one that it replaces: who pinned that one follows by its signature. @throws KeyError */
+async function openSigners(
+  { organisation, keysDirectory, clock }: OwnDescriptorDeps,
+  known: KnownDescriptor | undefined,
+): Promise<Signers> {
+  const current = await openCertificateKey(
+    await openCertificateFile(keysDirectory, {
+      mayCreate: known === undefined,
+      create: () => createCertificateKey(organisation, clock()),
+    }),
+  );
+  if (known === undefined || known.fingerprint === current.fingerprint) return { current, former: [] };
+  const former = await findFormerCertificate(keysDirectory, known.fingerprint);
+  if (former === undefined) {
+    throw new KeyError(
+      'KEY_MISSING',
+      `openpgp.asc is the certificate ${current.fingerprint}, and the last descriptor is by ${known.fingerprint}, whose file is not there: put openpgp-${known.fingerprint}.asc back from its backup. Nobody who pinned that one would follow without its signature.`,
+    );
+  }
+  return { current, former: [await openCertificateKey(former)] };
 }

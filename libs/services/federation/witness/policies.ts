@@ -1,4 +1,5 @@
 import type { Queryable } from '@dockchains/database';
+import type { Descriptor } from '@dockchains/identity';
 import {
   NO_QUORUM,
   parseNote,
@@ -10,6 +11,7 @@ import {
 } from '@dockchains/tlog';
 
 import type { Peer, Peers } from '../peers/peers.ts';
+import { withFormerKeys } from './former-keys.ts';
 
 /** By whose cosignatures the organisation's heads are published, and what it tells others to trust. */
 export interface Policies {
@@ -17,8 +19,11 @@ export interface Policies {
   publicationOf(log: { readonly origin: string; readonly isPublic: boolean }): Promise<Policy>;
   /** Whether a peer's mirror has cosigned this note of a public log: it holds every entry of it then. */
   isMirrored(note: string): Promise<boolean>;
-  /** The policy by which others may believe this organisation's logs: a quorum of witnesses, with the mirrors named. */
-  trust(): Promise<Policy>;
+  /**
+   * The policy by which others may believe this organisation's logs: a quorum of witnesses, with the mirrors named. Keys that were replaced, those of
+   * its own logs that `said` names and the witnesses', count as well, so that what they signed verifies; revoked ones don't.
+   */
+  trust(said: Pick<Descriptor, 'keys' | 'formerKeys'> | undefined): Promise<Policy>;
 }
 
 /** What they are made from. */
@@ -91,9 +96,10 @@ export function createPolicies({ database, peers, logs, others }: PoliciesDeps):
         signatures.some(({ name, keyId }) => name === key.name && keyId === key.keyId),
       );
     },
-    async trust() {
+    async trust(said) {
       const [first] = logs;
-      return build(first?.key.name ?? '', { needsMirror: false });
+      const policy = await build(first?.key.name ?? '', { needsMirror: false });
+      return withFormerKeys(policy, said, await peers.list());
     },
   };
 }

@@ -1,5 +1,6 @@
 import { type Fetch, send } from '@dockchains/client';
 import type { Queryable } from '@dockchains/database';
+import type { Descriptor } from '@dockchains/identity';
 import type { Publication } from '@dockchains/ledger';
 import { encodePolicy, type Policy, type PolicyLog } from '@dockchains/tlog';
 
@@ -13,8 +14,8 @@ export interface Publications {
   of(log: { readonly origin: string; readonly isPublic: boolean }): Publication;
   /** Who hears that a head of the log is to be cosigned. */
   onAnnounced(origin: string, listener: () => void): void;
-  /** The C2SP tlog-policy, a file's text, by which others may believe the organisation's logs. */
-  trust(): Promise<string>;
+  /** The C2SP tlog-policy, a file's text, by which others may believe the organisation's logs; `said` is its own descriptor. */
+  trust(said: Pick<Descriptor, 'keys' | 'formerKeys'> | undefined): Promise<string>;
 }
 
 /** What they need. */
@@ -51,7 +52,7 @@ export function createPublications(deps: PublicationsDeps): Publications {
       };
     },
     onAnnounced: (origin, listener) => listeners.set(origin, listener),
-    trust: async () => encodePolicy(await policies.trust()),
+    trust: async (said) => encodePolicy(await policies.trust(said)),
   };
 }
 

@@ -36,6 +36,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { type Ledger, openLedger } from '../ledger.ts';
+import { sealingKeysOf } from './scope-keys.ts';
 
 const ORIGIN = parseOrigin('acme.example/ledger/private');
 const REPOSITORIES = ['team/app', 'team/other', 'secret/app'];
@@ -63,7 +64,7 @@ beforeAll(async () => {
     origin: ORIGIN,
     signer,
     sealing: {
-      key: sealingKey,
+      keys: sealingKeysOf(sealingKey),
       publicHead: () =>
         Promise.resolve({ origin: parseOrigin('acme.example/ledger/public'), size: 0n, root: EMPTY_ROOT }),
     },

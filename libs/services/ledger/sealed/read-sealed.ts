@@ -34,9 +34,10 @@ type SealedRow = {
   scope_id: string | null;
   label: Buffer | null;
   r_point: Buffer | null;
+  panel_id: Buffer | null;
 };
 
-const COLUMNS = 'e.record_id, e.entry, e.index, s.body, c.scope_id, c.label, c.r_point';
+const COLUMNS = 'e.record_id, e.entry, e.index, s.body, c.scope_id, c.label, c.r_point, c.panel_id';
 const JOINS = `LEFT JOIN sealed_record s ON s.ledger_id = $1 AND s.record_id = e.record_id
          LEFT JOIN scope c ON c.scope_id = s.scope_id`;
 // A scope's own records are in the clear and name no repository: they are for operators. A public repository opens none of
@@ -77,26 +78,27 @@ const READ_SOME: Statement = {
 };
 const FIND_BODY: Statement = {
   name: 'ledger-find-sealed-body',
-  text: `SELECT s.body, c.scope_id, c.label, c.r_point FROM sealed_record s JOIN scope c ON c.scope_id = s.scope_id
+  text: `SELECT s.body, c.scope_id, c.label, c.r_point, c.panel_id FROM sealed_record s JOIN scope c ON c.scope_id = s.scope_id
          WHERE s.ledger_id = $1 AND s.record_id = $2`,
 };
 
 /** Makes the reader of a private ledger. */
 export function createSealedReader({ database, ledgerId, keyOf }: SealedReaderDeps): SealedReader {
   /** Opens a row; undefined if its body is not there, which an audit finds. */
-  const open = ({
+  const open = async ({
     entry,
     body,
     scope_id: scopeId,
     label,
     r_point: R,
+    panel_id: panelId,
   }: Omit<SealedRow, 'index' | 'record_id'>) =>
     body === null || scopeId === null || label === null || R === null
       ? undefined
-      : { ...openRecord({ ...keyOf({ scopeId, label, R }), entry, body }), label };
+      : { ...openRecord({ ...(await keyOf({ scopeId, label, R, panelId })), entry, body }), label };
 
-  const show = (row: SealedRow): Uint8Array | undefined =>
-    isSealedEntry(row.entry) ? open(row)?.m : row.entry;
+  const show = async (row: SealedRow): Promise<Uint8Array | undefined> =>
+    isSealedEntry(row.entry) ? (await open(row))?.m : row.entry;
 
   return {
     async findEntries(recordIds, readable) {
@@ -105,7 +107,7 @@ export function createSealedReader({ database, ledgerId, keyOf }: SealedReaderDe
       const rows = await database.query<SealedRow>(FIND, [ledgerId, recordIds, everything, policies, scopes]);
       const found = new Map<string, Shown<FoundEntry>>();
       for (const row of rows) {
-        const statement = show(row);
+        const statement = await show(row);
         const { entry, index } = row;
         if (statement !== undefined)
           found.set(row.record_id, { entry, index: index ?? undefined, statement });
@@ -120,17 +122,20 @@ export function createSealedReader({ database, ledgerId, keyOf }: SealedReaderDe
         everything ? READ_ALL : READ_SOME,
         everything ? [ledgerId, start, limit, SEALED_BEGINNING] : [ledgerId, start, limit, policies, scopes],
       );
-      return rows.flatMap((row) => {
-        const statement = show(row);
-        const { index, record_id: recordId, entry } = row;
-        return statement === undefined ? [] : [{ index, recordId, entry, statement }];
-      });
+      const shown = await Promise.all(
+        rows.map(async (row): Promise<Shown<IndexedEntry>[]> => {
+          const statement = await show(row);
+          const { index, record_id: recordId, entry } = row;
+          return statement === undefined ? [] : [{ index, recordId, entry, statement }];
+        }),
+      );
+      return shown.flat();
     },
 
     async disclose({ entry, recordId }) {
       if (!isSealedEntry(entry)) return entry;
       const [row] = await database.query<Omit<SealedRow, 'entry'>>(FIND_BODY, [ledgerId, recordId]);
-      const record = row === undefined ? undefined : open({ ...row, entry: Buffer.from(entry) });
+      const record = row === undefined ? undefined : await open({ ...row, entry: Buffer.from(entry) });
       if (record === undefined) throw new Error(`the body of the sealed record ${recordId} is missing`);
       return encodeDisclosure({ ...record, entry });
     },

@@ -10,6 +10,7 @@ import type { Transaction } from '@dockchains/database';
 
 import type { LedgerContext } from '../context.ts';
 import { LedgerError } from '../errors.ts';
+import { requireSealingKey } from './scope-keys.ts';
 
 /** An entry as a recovery finds it in the tile store. */
 export interface FoundBytes {
@@ -18,10 +19,12 @@ export interface FoundBytes {
   readonly body: Uint8Array | null;
 }
 
+type FoundScope = { readonly label: Buffer; readonly R: Buffer; readonly panelId: Buffer | null };
+
 const INSERT_SCOPE = {
   name: 'ledger-restore-scope',
-  text: `INSERT INTO scope (scope_id, ledger_id, repository, open_repository, due_at, label, r_point, repo_salt, open_record_id)
-         VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8) ON CONFLICT (scope_id) DO NOTHING`,
+  text: `INSERT INTO scope (scope_id, ledger_id, repository, open_repository, due_at, label, r_point, repo_salt, open_record_id, panel_id)
+         VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (scope_id) DO NOTHING`,
 };
 // What the restored database held open for the repository is older than the scope that is met now.
 const END_OTHERS = {
@@ -34,7 +37,7 @@ const CLOSE_SCOPE = {
 };
 const FIND_SCOPE = {
   name: 'ledger-restore-find-scope',
-  text: 'SELECT label, r_point AS "R" FROM scope WHERE scope_id = $1',
+  text: 'SELECT label, r_point AS "R", panel_id AS "panelId" FROM scope WHERE scope_id = $1',
 };
 const INSERT_BODY = {
   name: 'ledger-restore-body',
@@ -49,7 +52,7 @@ export function recordIdOf(entry: Uint8Array): RecordId {
 
 /**
  * Puts scope and body of an entry back into the database, and gives what the entry records: entries come in ledger order.
- * @throws LedgerError CONTRADICTION if a body or a scope is not there; RecordError, EscrowError if they do not open
+ * @throws LedgerError CONTRADICTION if a body or a scope is not there, KEY_MISSING; RecordError, EscrowError if they do not open
  */
 export async function restoreEntry(
   context: LedgerContext,
@@ -63,7 +66,7 @@ export async function restoreEntry(
     return record;
   }
   const { scopeId, recordId } = parseSealedEntry(entry);
-  const [scope] = await transaction.query<{ label: Buffer; R: Buffer }>(FIND_SCOPE, [scopeId]);
+  const [scope] = await transaction.query<FoundScope>(FIND_SCOPE, [scopeId]);
   if (body === null || scope === undefined || context.sealer === undefined) throw missing('a sealed record');
   await transaction.query(INSERT_BODY, [context.ledgerId, recordId, scopeId, body]);
   return context.sealer.open({ scopeId, ...scope, entry, body });
@@ -77,11 +80,13 @@ const restoreScope = async (
   if (body === null || sealing === undefined) throw missing('the opening of a scope');
   const { scopeId, recordId } = record;
   const label = Buffer.from(record.label, 'hex');
-  const { repository, repoSalt } = unwrapScopeSecret({ sealingKey: sealing.key, label }, body);
+  const panelId = Buffer.from(record.panelId, 'hex');
+  const sealingKey = await requireSealingKey(sealing.keys, panelId);
+  const { repository, repoSalt } = unwrapScopeSecret({ sealingKey, label }, body);
   await transaction.query(END_OTHERS, [repository, scopeId]);
   await transaction.query(INSERT_SCOPE, [
     ...[scopeId, ledgerId, repository, new Date(record.to * 1000), label],
-    ...[Buffer.from(record.R, 'hex'), repoSalt, recordId],
+    ...[Buffer.from(record.R, 'hex'), repoSalt, recordId, panelId],
   ]);
   await transaction.query(INSERT_BODY, [ledgerId, recordId, scopeId, body]);
 };

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { CommitStep } from '../context.ts';
 import type { Ledger } from '../ledger.ts';
 import { type LedgerFixture, makeFixture, tagSet } from '../testing/fixture.ts';
+import { sealingKeysOf } from './scope-keys.ts';
 import { checkTree, published } from '../testing/published.ts';
 
 const ORIGIN = parseOrigin('acme.example/ledger/private');
@@ -35,7 +36,7 @@ const open = (onStep: (step: CommitStep) => Promise<void> | void = () => undefin
       ...{ origin: parseOrigin('acme.example/ledger/public'), size: 7n, root: Buffer.alloc(32, 7) },
     });
   return fixture.openLedger(database, {
-    ...{ origin: ORIGIN, clock: () => now, sealing: { key, publicHead }, onStep },
+    ...{ origin: ORIGIN, clock: () => now, sealing: { keys: sealingKeysOf(key), publicHead }, onStep },
   });
 };
 

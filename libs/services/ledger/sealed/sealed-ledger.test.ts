@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import type { Ledger } from '../ledger.ts';
 import { type LedgerFixture, makeFixture, tagSet } from '../testing/fixture.ts';
+import { type SealingKeys, sealingKeysOf } from './scope-keys.ts';
 
 const ORIGIN = parseOrigin('acme.example/ledger/private');
 const PUBLIC = parseOrigin('acme.example/ledger/public');
@@ -29,10 +30,12 @@ beforeEach(async () => {
 
 afterEach(() => fixture.end());
 
-const open = (key = sealingKey): Promise<Ledger> => {
+const open = (key = sealingKey): Promise<Ledger> => openWith(sealingKeysOf(key));
+
+const openWith = (keys: SealingKeys): Promise<Ledger> => {
   const publicHead = () => Promise.resolve({ origin: PUBLIC, size: 7n, root: Buffer.alloc(32, 7) });
   return fixture.openLedger(database, {
-    ...{ origin: ORIGIN, clock: () => now, sealing: { key, publicHead } },
+    ...{ origin: ORIGIN, clock: () => now, sealing: { keys, publicHead } },
     replay: (_transaction, record) => {
       replayed.push(record);
       return Promise.resolve();
@@ -223,5 +226,70 @@ describe('a lost database', () => {
     const after = await open(generateSealingKey(randomBytes));
     expect((await after.status()).frozen).toBeDefined();
     expect(replayed).toEqual([]);
+  });
+});
+
+describe('when the sealing key is replaced', () => {
+  const next = generateSealingKey(randomBytes);
+  const panelOf = (key: Uint8Array): string =>
+    Buffer.from(sealingPanelId(sealingPublicKey(key))).toString('hex');
+  const panelsOf = async (ledger: Ledger): Promise<string[]> =>
+    (await ledger.readEntries(0n, 100, EVERYTHING)).flatMap(({ entry }) => {
+      const record = isSealedEntry(entry) ? undefined : parseRecord(entry);
+      return record?.kind === 'scope-opened' ? [record.panelId] : [];
+    });
+  const statementsOf = async (ledger: Ledger): Promise<LedgerRecord[]> =>
+    (await ledger.readEntries(0n, 100, EVERYTHING)).map(({ statement }) => parseRecord(statement));
+
+  test('what comes is sealed to the new one, and what was there opens by the old one as it stands', async () => {
+    const before = await open();
+    const old = await push(before, ['one', 'two']);
+    await published(before, 3n);
+    const bundle = await before.readBundle({ index: 0n, width: 3 });
+    await before.close();
+
+    const after = await openWith(sealingKeysOf(next, sealingKey));
+    const fresh = await push(after, ['three']);
+    await expect.poll(() => panelsOf(after), { timeout: 20_000 }).toEqual([sealingKey, next].map(panelOf));
+    await expect.poll(() => kindsOf(after), { timeout: 20_000 }).toContain('scope-closed');
+    const statements = await statementsOf(after);
+    for (const record of [...old, ...fresh]) expect(statements).toContainEqual(record);
+    expect(await after.readBundle({ index: 0n, width: 3 })).toEqual(bundle);
+    // The next push finds the new scope.
+    await push(after, ['four']);
+    await expect.poll(() => statementsOf(after).then((all) => all.length), { timeout: 20_000 }).toBe(7);
+    expect(await panelsOf(after)).toHaveLength(2);
+  });
+
+  test('without the old key nothing that was sealed to it is shown, pushed under it or recovered', async () => {
+    const before = await open();
+    await push(before, ['one']);
+    await published(before, 2n);
+    await before.close();
+    const without = await openWith(sealingKeysOf(next));
+    await expect(without.readEntries(0n, 100, EVERYTHING)).rejects.toMatchObject({ code: 'KEY_MISSING' });
+    await expect(push(without, ['two'])).rejects.toMatchObject({ code: 'KEY_MISSING' });
+  });
+
+  test('a lost database comes back from records of both', async () => {
+    const before = await open();
+    const old = await push(before, ['one']);
+    await published(before, 2n);
+    await before.close();
+    const both = sealingKeysOf(next, sealingKey);
+    const after = await openWith(both);
+    const fresh = await push(after, ['two']);
+    await expect.poll(() => panelsOf(after).then((all) => all.length), { timeout: 20_000 }).toBe(2);
+    await expect.poll(() => kindsOf(after), { timeout: 20_000 }).toContain('scope-closed');
+    await fixture.closeLedgers();
+
+    database = await fixture.openDatabase();
+    const restored = await openWith(both);
+    await published(restored, 5n);
+    const statements = await statementsOf(restored);
+    for (const record of [...old, ...fresh]) expect(statements).toContainEqual(record);
+    expect(replayed.map(({ recordId }) => recordId)).toEqual(
+      expect.arrayContaining([...old, ...fresh].map(({ recordId }) => recordId)),
+    );
   });
 });
