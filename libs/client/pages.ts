@@ -23,7 +23,7 @@ const MAX_NODES = 100_000;
 
 /**
  * Gives the nodes of all pages in order; `fetchPage` gets the cursor after which its page begins.
- * @throws ClientError BAD_RESPONSE past 100,000 nodes
+ * @throws ClientError BAD_RESPONSE past 100,000 nodes, or at an empty page that is not the last
  */
 export async function collectPages<Node>(
   fetchPage: (after: string | undefined) => Promise<Connection<Node>>,
@@ -33,10 +33,11 @@ export async function collectPages<Node>(
   do {
     const { nodes, pageInfo } = await fetchPage(after);
     all.push(...nodes);
-    if (all.length > MAX_NODES) {
+    // A page of nothing that says there is more would never end.
+    if (all.length > MAX_NODES || (nodes.length === 0 && pageInfo.hasNextPage)) {
       throw new ClientError(
         'BAD_RESPONSE',
-        `The list goes on past ${MAX_NODES} items; no more than that is read.`,
+        `The list goes on past ${MAX_NODES} items, or with nothing in it; no more than that is read.`,
       );
     }
     after = pageInfo.hasNextPage ? (pageInfo.endCursor ?? undefined) : undefined;

@@ -75,6 +75,17 @@ describe('uploads', () => {
     expect(await fixture.count('upload')).toBe(0);
   });
 
+  test('are swept however many there are', async () => {
+    const { registry, principal, database, now } = fixture;
+    await registry.startUpload({ principal, repository: REPOSITORY });
+    const copy = `INSERT INTO upload SELECT (jsonb_populate_record(u, jsonb_build_object('id', md5(n::text)))).*
+                  FROM upload u, generate_series(1, 1000) AS n`;
+    await database.query({ name: 'test_copy_upload', text: copy });
+    fixture.now = new Date(now.getTime() + DAY_MS + 60_000);
+    expect(await registry.sweepUploads()).toBe(1001);
+    expect(await fixture.count('upload')).toBe(0);
+  });
+
   test('a whole blob whose bytes do not fit its digest leaves nothing', async () => {
     const { registry, principal, blobs } = fixture;
     const digest = buildImage().descriptor.digest;

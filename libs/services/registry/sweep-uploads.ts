@@ -27,7 +27,14 @@ export async function sweepUploads(deps: RegistryDeps): Promise<number> {
   return (await sweepSessions(deps)) + (await sweepFiles(deps));
 }
 
-async function sweepSessions({ database, blobs, clock }: RegistryDeps): Promise<number> {
+/** Page behind page: whatever is left behind would wait with all that comes meanwhile. */
+async function sweepSessions(deps: RegistryDeps): Promise<number> {
+  let swept = 0;
+  for (let page = await sweepPage(deps); page > 0; page = await sweepPage(deps)) swept += page;
+  return swept;
+}
+
+async function sweepPage({ database, blobs, clock }: RegistryDeps): Promise<number> {
   const now = clock();
   let swept = 0;
   for (const { id } of await database.query<{ id: string }>(LIST_EXPIRED, [now])) {
