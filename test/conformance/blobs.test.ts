@@ -109,6 +109,15 @@ describe.each(['sha256', 'sha512'] as const)('%s blobs', (algorithm) => {
     await expectBlob(repository, await closeUpload(repository, reply, digest, bytes), bytes, digest);
   });
 
+  test('mount without a token is answered with the scopes of both repositories', async () => {
+    const { digest } = random();
+    const query = { mount: digest, from: source.name };
+    const reply = await repository.request('POST', 'blobs/uploads/', { query, anonymous: true });
+    expect(reply.status).toBe(401);
+    const scope = `scope="repository:${repository.name}:pull,push repository:${source.name}:pull"`;
+    expect(reply.headers.get('www-authenticate')).toContain(scope);
+  });
+
   test('post cancel', async () => {
     const begun = await beginUpload(repository);
     expect((await repository.request('DELETE', locationOf(begun))).status).toBe(204);

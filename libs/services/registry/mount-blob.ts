@@ -1,3 +1,4 @@
+import { AccessError } from '@dockchains/access';
 import type { Statement } from '@dockchains/database';
 import type { RepositoryName } from '@dockchains/oci';
 
@@ -38,11 +39,15 @@ const LINK: Statement = {
 /**
  * Links a blob of another repository (distribution-spec, Mounting a blob from another repository) and keeps it there for a lease; false if there is
  * none that the caller may pull, and an upload is to be begun instead.
- * @throws OciError DENIED; AccessError; LedgerError FROZEN
+ * @throws OciError DENIED; AccessError, whose scopes take in pulling from `from`; LedgerError FROZEN
  */
 export async function mountBlob(deps: RegistryDeps, request: MountRequest): Promise<boolean> {
   const { principal, repository } = request;
-  await deps.access.require(principal, 'push', repository);
+  try {
+    await deps.access.require(principal, 'push', repository);
+  } catch (error) {
+    throw namingBoth(error, request);
+  }
   deps.ledger.requireWritable();
   const sources = await listSources(deps, request);
   if (sources.length === 0) return false;
@@ -68,13 +73,43 @@ export async function linkBlob(
   return false;
 }
 
-/** Gives the repositories to link from that the caller may pull: what is hidden costs no statement more than what is not there. */
+/**
+ * Gives the repositories to link from that the caller may pull: what is hidden costs no statement more than what is not there.
+ * @throws AccessError INSUFFICIENT_SCOPE if only the token stands in the way of `from`
+ */
 export async function listSources(
-  { access, database }: RegistryDeps,
-  { principal, from, digest }: MountRequest,
+  deps: Pick<RegistryDeps, 'access' | 'database'>,
+  request: MountRequest,
 ): Promise<readonly RepositoryName[]> {
-  if (from !== undefined) return (await access.allowed(principal, 'pull', from)) ? [from] : [];
-  const { policies, scopes } = await access.findReadable(principal);
-  const rows = await database.query<{ name: RepositoryName }>(LIST_SOURCES, [policies, scopes, digest]);
+  const { principal, from, digest } = request;
+  if (from !== undefined) return findSource(deps, request, from);
+  const { policies, scopes } = await deps.access.findReadable(principal);
+  const rows = await deps.database.query<{ name: RepositoryName }>(LIST_SOURCES, [policies, scopes, digest]);
   return rows.map(({ name }) => name);
+}
+
+// Policy is asked before scope, so that nobody learns from a challenge what his account may not read.
+async function findSource(
+  { access }: Pick<RegistryDeps, 'access'>,
+  request: MountRequest,
+  from: RepositoryName,
+): Promise<readonly RepositoryName[]> {
+  try {
+    await access.require(request.principal, 'pull', from);
+    return [from];
+  } catch (error) {
+    if (!(error instanceof AccessError)) throw error;
+    if (error.code === 'INSUFFICIENT_SCOPE') throw namingBoth(error, request);
+    return [];
+  }
+}
+
+// A client asks for the scopes of the challenge and no others, and tries again once: one token has to do for both repositories.
+function namingBoth(error: unknown, { repository, from }: MountRequest): unknown {
+  if (!(error instanceof AccessError) || from === undefined) return error;
+  const scopes = [
+    { type: 'repository', name: repository, actions: ['pull', 'push'] },
+    { type: 'repository', name: from, actions: ['pull'] },
+  ];
+  return new AccessError(error.code, error.message, { scopes, cause: error });
 }

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 
-import { AccessError } from '@dockchains/access';
+import { AccessError, ANONYMOUS } from '@dockchains/access';
 import { parseManifestReference, parseRepositoryName, referrersTag } from '@dockchains/oci';
 import { buildImage, buildIndex } from '@dockchains/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -127,6 +127,23 @@ describe('mounting', () => {
     expect((await registry.getBlob(mount)).size).toBe(blob?.bytes.length);
     const elsewhere = registry.mountBlob({ ...mount, repository: parseRepositoryName('private/app') });
     await expect(elsewhere).rejects.toBeInstanceOf(AccessError);
+  });
+
+  test('asks for one token that covers both repositories, of who may read the source and of nobody else', async () => {
+    const { registry, principal } = fixture;
+    const from = parseRepositoryName('elsewhere/app');
+    const scopes = [{ type: 'repository', name: REPOSITORY, actions: ['pull', 'push'] }];
+    const { digest } = buildImage().descriptor;
+    const mount = { repository: REPOSITORY, digest, from };
+    const owner = { ...(await fixture.createPrincipal('narrow', '**')), scopes };
+    const both = { scopes: [...scopes, { type: 'repository', name: from, actions: ['pull'] }] };
+
+    const refused = registry.mountBlob({ ...mount, principal: owner });
+    await expect(refused).rejects.toMatchObject({ code: 'INSUFFICIENT_SCOPE', ...both });
+    expect(await registry.mountBlob({ ...mount, principal: { ...owner, ...both } })).toBe(false);
+    expect(await registry.mountBlob({ ...mount, principal: { ...principal, scopes } })).toBe(false);
+    const unsigned = registry.mountBlob({ ...mount, principal: ANONYMOUS });
+    await expect(unsigned).rejects.toMatchObject({ code: 'UNAUTHORIZED', ...both });
   });
 });
 
