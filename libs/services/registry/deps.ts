@@ -11,6 +11,7 @@ import type { JudgedWrites } from './judged-writes.ts';
 import type { ManifestBytes } from './manifest-bytes.ts';
 import type { ManifestLookup } from './find-manifest.ts';
 import type { ManifestLeases } from './lease-manifest.ts';
+import type { PushLeases } from './lease-push.ts';
 import type { TagNamesLookup } from './list-tag-names.ts';
 import type { ContentCalls } from './content-calls.ts';
 import type { PushLookup } from './push-state.ts';
@@ -46,6 +47,7 @@ export interface RegistryDeps extends RegistryOptions {
   readonly lookUpTagNames: TagNamesLookup;
   readonly readPushState: PushLookup;
   readonly leaseManifests: ManifestLeases;
+  readonly leasePush: PushLeases;
   readonly putPush: PushWriter;
   readonly uploadCalls: UploadCalls;
   readonly uploadWrites: UploadWrites;

@@ -19,8 +19,8 @@ interface Writer {
  * unchanged, or writes nothing. So what is remembered is never trusted, and spares the statement that would only read.
  */
 export interface JudgedWrites {
-  /** Says whether, by what is remembered, the principal may push: another look is then due only where something has changed. */
-  isLikely(writer: Writer): boolean;
+  /** Says whether, by what is remembered, the principal may push, or what is asked: another look is then due only where something has changed. */
+  isLikely(writer: Writer, action?: Action): boolean;
   /**
    * Gives the row of an attempt whose facts let the principal push; undefined if they changed each time, with nothing written. An
    * attempt is told the facts that were judged, or a text that none have.
@@ -43,14 +43,14 @@ export function openJudgedWrites(access: Pick<Access, 'judge'>): JudgedWrites {
   const remembered = new Map<string, JudgedRow>();
   const keyOf = ({ principal, repository }: Writer): string => `${principal.id ?? ''} ${repository}`;
 
-  const findLikely = (writer: Writer): JudgedRow | undefined => {
+  const findLikely = (writer: Writer, action: Action = PUSH): JudgedRow | undefined => {
     const row = remembered.get(keyOf(writer));
     if (row === undefined) return undefined;
-    return access.judge(writer.principal, writer.repository, row).can(PUSH) ? row : undefined;
+    return access.judge(writer.principal, writer.repository, row).can(action) ? row : undefined;
   };
 
   return {
-    isLikely: (writer) => findLikely(writer) !== undefined,
+    isLikely: (writer, action) => findLikely(writer, action) !== undefined,
 
     async push(writer, attempt) {
       for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts += 1) {

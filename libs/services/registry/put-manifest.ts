@@ -3,6 +3,7 @@ import {
   type Digest,
   digestAlgorithm,
   digestOf,
+  type Manifest,
   type ManifestReference,
   OciError,
   parseNewManifest,
@@ -14,6 +15,7 @@ import type { RecordId } from '@dockchains/records';
 import { untilAcknowledged } from './acknowledge.ts';
 import type { RegistryDeps } from './deps.ts';
 import { leaseManifest } from './lease-manifest.ts';
+import { isLikelyPush, leaseAhead } from './lease-push.ts';
 import type { Push } from './push-base.ts';
 import type { PushFacts } from './push-records.ts';
 import { requireTagRights } from './push-state.ts';
@@ -29,7 +31,7 @@ export interface PutManifest {
   readonly reference: ManifestReference;
   /** Tags beside the reference's own (distribution-spec main, `?tag=`). */
   readonly tags?: readonly Tag[];
-  /** Gives the body exactly as sent, which is stored and served unchanged; called once the right to push is sure. */
+  /** Gives the body exactly as sent, which is stored and served unchanged; called once the right to push is sure, or most likely. */
   readonly readBytes: () => Promise<Buffer>;
   readonly contentType: string | undefined;
 }
@@ -54,19 +56,24 @@ export interface PutResult {
 export async function putManifest(deps: RegistryDeps, request: PutManifest): Promise<PutResult> {
   const { principal, repository } = request;
   const tags = tagsOf(request);
-  const state = await deps.readPushState({ principal, repository, tags });
+  const target = { principal, repository, tags };
+  const early = isLikelyPush(deps, target) ? readContent(request) : undefined;
+  // A body that is refused waits for what is to be judged before it.
+  const known = await early?.catch(() => undefined);
+  const ahead = known && (await leaseAhead(deps, target, known));
+  const state = ahead?.state ?? (await deps.readPushState(target));
   state.rights.require('push');
   const visibility = state.visibility ?? (await getVisibility(deps, repository));
   deps.ledgers.of(visibility).requireWritable();
-  const bytes = await request.readBytes();
-  const digest = digestOfBody(request.reference, bytes);
-  const manifest = parseNewManifest(bytes, request.contentType);
-  requireStorable(manifest);
+  const { bytes, digest, manifest } = await (early ?? readContent(request));
   const requireRights: Push['requireRights'] = (present) => {
     requireTagRights({ ...state, tags: present }, { repository, tags, digest });
   };
   requireRights(state.tags);
-  const leased = await leaseManifest(deps, { repository, visibility, digest }, manifest);
+  const leased =
+    ahead?.leasedIn === undefined
+      ? await leaseManifest(deps, { repository, visibility, digest }, manifest)
+      : { repositoryId: ahead.leasedIn, known: undefined };
   await deps.blobs.put(bytes, digest);
 
   const facts: PushFacts = {
@@ -91,6 +98,19 @@ export async function putManifest(deps: RegistryDeps, request: PutManifest): Pro
       ? await findReceipt(deps, ledger, promise)
       : signReceiptOf(deps, ledger, { ...promise, leafHash: fresh.leafHash, scope: fresh.sealed });
   return { digest, subject: manifest.subject?.digest, tags, recordId, receipt };
+}
+
+/** What a push brings: a manifest that can be stored, and its bytes. */
+async function readContent({
+  readBytes,
+  reference,
+  contentType,
+}: PutManifest): Promise<{ bytes: Buffer; digest: Digest; manifest: Manifest }> {
+  const bytes = await readBytes();
+  const digest = digestOfBody(reference, bytes);
+  const manifest = parseNewManifest(bytes, contentType);
+  requireStorable(manifest);
+  return { bytes, digest, manifest };
 }
 
 function digestOfBody(reference: ManifestReference, bytes: Buffer): Digest {

@@ -30,6 +30,7 @@ import { openHeldBytes } from './held-bytes.ts';
 import { openJudgedWrites } from './judged-writes.ts';
 import { keepBlob } from './keep-blob.ts';
 import { openManifestLeases } from './lease-manifest.ts';
+import { openPushLeases } from './lease-push.ts';
 import { type ListReferrers, listReferrers } from './list-referrers.ts';
 import { type ListRepositories, listRepositories, type RepositorySummary } from './list-repositories.ts';
 import { listTagNames, openTagNamesLookup } from './list-tag-names.ts';
@@ -97,6 +98,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     lookUpTagNames: openTagNamesLookup(options.database),
     readPushState: openPushLookup(options),
     leaseManifests: openManifestLeases(options.database),
+    leasePush: openPushLeases(options.database),
     putPush: openPushWriter(options.database),
     uploadCalls: openUploadCalls(options.database),
     uploadWrites: openUploadWrites(options.database),

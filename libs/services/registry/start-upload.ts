@@ -7,6 +7,7 @@ import { transact } from './transact.ts';
 import { insertUploads, MAX_SESSIONS, type NewUpload } from './upload-calls.ts';
 import { USUAL_ALGORITHM } from './upload-file.ts';
 import { UPLOAD_LIFETIME_MS } from './uploads.ts';
+import { isWritable } from './writable.ts';
 
 /** Who begins an upload to which repository; the algorithm is the one that the closing digest will most likely have. */
 export interface StartUpload {
@@ -28,7 +29,7 @@ export async function startUpload(deps: RegistryDeps, request: StartUpload): Pro
   const upload: NewUpload = { id, repository, principalId: principal.id, at: now, expiresAt };
 
   const isUsual = algorithm === undefined || algorithm === USUAL_ALGORITHM;
-  if (!isUsual || !isWritable(deps)) {
+  if (!isUsual || !isWritable(deps.ledger)) {
     await deps.access.require(principal, 'push', repository);
     deps.ledger.requireWritable();
   }
@@ -44,15 +45,6 @@ export async function startUpload(deps: RegistryDeps, request: StartUpload): Pro
   }
   deps.heldBytes.note(id, 0, Buffer.alloc(0));
   return id;
-}
-
-function isWritable({ ledger }: RegistryDeps): boolean {
-  try {
-    ledger.requireWritable();
-    return true;
-  } catch {
-    return false; // who may not push is told that first
-  }
 }
 
 /** Inserts a session of a repository that is not there yet. */

@@ -1,20 +1,10 @@
-import { FACTS_COLUMNS, FACTS_JOINS, FACTS_TEXT } from '@dockchains/access';
-import { type Database, type Parameter, shareCalls, type Statement } from '@dockchains/database';
-import type { Digest, RepositoryName } from '@dockchains/oci';
+import type { Database, Parameter, Statement } from '@dockchains/database';
+import type { Digest } from '@dockchains/oci';
 
 import { MAX_HELD_BYTES } from './hold-chunk.ts';
+import { COMMON, JUDGED, type JudgedCall, judging, shareJudged } from './judged-statements.ts';
 import type { JudgedRow } from './judged-writes.ts';
-import { PUSH_PACE_MS } from './push-base.ts';
 import { lockKey, MAX_SESSIONS, type NewUpload } from './upload-calls.ts';
-
-/** An upload that a principal goes on with at a time; `known` are the facts by which that was judged. */
-interface JudgedCall {
-  readonly id: string;
-  readonly repository: RepositoryName;
-  readonly principalId: string | undefined;
-  readonly at: Date;
-  readonly known: string;
-}
 
 /** A short chunk for an upload, and where its sender says that it begins. */
 interface HeldChunk extends JudgedCall {
@@ -43,16 +33,6 @@ export interface UploadWrites {
   lease(ending: EndingUpload): Promise<JudgedRow & { repositoryId: number | null }>;
 }
 
-/** Begins a statement: `j` has the columns given, from `parameters`, and of each call `rid`, the facts and whether they are the known ones. */
-const judging = (columns: string, parameters: string): string => `
-  f AS MATERIALIZED (
-    SELECT w.*, r.id AS rid, ${FACTS_COLUMNS}
-    FROM unnest(${parameters}) WITH ORDINALITY AS w(id, repository, principal, at, known, ${columns}, n)
-    ${FACTS_JOINS}),
-  t AS MATERIALIZED (SELECT f.*, ${FACTS_TEXT} AS facts FROM f),
-  j AS MATERIALIZED (SELECT t.*, t.facts = t.known AS judged FROM t)`;
-const JUDGED = 'j.enabled, j."expiresAt", j.generation, j.visibility, j.policies, j.facts, j.judged';
-const COMMON = '$1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[]';
 /** A call's upload in its row, as its principal may go on with it. */
 const IS_OPEN = `u.id = j.id AND u.repository_id = j.rid AND u.principal_id IS NOT DISTINCT FROM j.principal
            AND u.expires_at > j.at AND (u.held IS NOT NULL OR u.received = 0)`;
@@ -106,14 +86,6 @@ const LEASE: Statement = {
          SELECT ${JUDGED}, g.rid AS "repositoryId" FROM j LEFT JOIN g ON g.n = j.n ORDER BY j.n`,
 };
 
-const commonOf = (calls: readonly JudgedCall[]): Parameter[] => [
-  calls.map(({ id }) => id),
-  calls.map(({ repository }) => repository),
-  calls.map(({ principalId }) => principalId ?? null),
-  calls.map(({ at }) => at),
-  calls.map(({ known }) => known),
-];
-
 /** Where each chunk begins in the bytes of all, from 1. */
 function beginsOf(chunks: readonly HeldChunk[]): number[] {
   let next = 1;
@@ -129,16 +101,7 @@ export function openUploadWrites(database: Database): UploadWrites {
   const share = <Call extends JudgedCall, Row extends JudgedRow>(
     statement: Statement,
     parametersOf: (calls: readonly Call[]) => Parameter[],
-  ): ((call: Call) => Promise<Row>) => {
-    const callAll = (calls: readonly Call[]): Promise<Row[]> =>
-      database.query<Row>(statement, [...commonOf(calls), ...parametersOf(calls)]);
-    const callOne = async (call: Call): Promise<Row> => {
-      const [row] = await callAll([call]);
-      if (row === undefined) throw new Error('A statement about an upload gave no row.');
-      return row;
-    };
-    return shareCalls({ paceMs: PUSH_PACE_MS, callOne, callAll });
-  };
+  ): ((call: Call) => Promise<Row>) => shareJudged(database, { statement, parametersOf });
   const hold = share<HeldChunk, JudgedRow & { total: bigint | null }>(HOLD, (chunks) => [
     Buffer.concat(chunks.map(({ bytes }) => bytes)),
     beginsOf(chunks),
