@@ -91,6 +91,12 @@ function requireSameVersion(cluster, binaries) {
   );
 }
 
+const options = [
+  ...['--encoding=UTF8', '--locale=C', '--auth=scram-sha-256', `--username=${superuser}`],
+  // A new file of the log is filled with zeros while all commits wait: 8 ms, and 20 to 100 for the 16 MB of the default.
+  '--wal-segsize=4',
+];
+
 function initialise(cluster, password, binaries, user) {
   const draft = `${cluster}.new`;
   const passwordFile = `${cluster}.password`;
@@ -101,7 +107,6 @@ function initialise(cluster, password, binaries, user) {
     chownSync(draft, user.uid, user.gid);
     chownSync(passwordFile, user.uid, user.gid);
   }
-  const options = ['--encoding=UTF8', '--locale=C', '--auth=scram-sha-256', `--username=${superuser}`];
   const made = spawnSync(join(binaries, 'initdb'), [...options, `--pwfile=${passwordFile}`, '-D', draft], {
     ...user,
     cwd: '/',

@@ -108,6 +108,9 @@ function spawnServer({ cluster, binaries, user, port, settings, log }) {
     unix_socket_directories: '',
     max_connections: 200,
     log_checkpoints: 'off',
+    // As by default; initdb writes less where the log's files are small, and checkpoints would come four times as often.
+    max_wal_size: '1GB',
+    min_wal_size: '80MB',
     ...settings,
   };
   const options = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);

@@ -106,6 +106,12 @@ describe('a private server', () => {
     expect(await query(database.url, 'SHOW fsync')).toEqual(['on']);
   });
 
+  test('makes its log in short files, and no more checkpoints for it', async () => {
+    const url = server.url('postgres');
+    expect(await query(url, 'SHOW wal_segment_size')).toEqual(['4MB']);
+    expect(await query(url, 'SHOW max_wal_size')).toEqual(['1GB']);
+  });
+
   test('goes back to an earlier copy', async () => {
     const { url } = await createDatabaseOn(server.url('postgres'));
     await query(url, 'CREATE TABLE history AS SELECT 1 AS n');
