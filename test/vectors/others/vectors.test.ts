@@ -134,7 +134,11 @@ describe('add-checkpoint between Tessera and transparency-dev’s witness', () =
         const accepted = checkPolicy(parseNote(addSignatures(note, reply.lines)), policy, origin);
         expect(accepted.witnesses).toHaveLength(1);
       } else if (reply.kind === 'size') expect(answer).toBe(`${reply.size}\n`);
-      else expect(reply).toEqual({ kind: 'failed', reason: `it answered with status ${status}` });
+      else
+        expect(reply).toMatchObject({
+          kind: 'failed',
+          reason: expect.stringContaining(`it answered with status ${status}`) as unknown,
+        });
     }
   });
 

@@ -166,7 +166,8 @@ export function openGossip(deps: GossipDeps): Gossip {
     },
     async explain(origin) {
       const one = await findKnown(origin);
-      if (one !== undefined) await judge.explain(one);
+      // Whoever repeats what a log once asked makes it be asked no oftener.
+      if (one !== undefined) await once(`explain ${origin}`, () => judge.explain(one));
     },
     async close() {
       clearInterval(timer);

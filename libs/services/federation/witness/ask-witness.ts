@@ -1,4 +1,4 @@
-import { ClientError, type Fetch, send } from '@dockchains/client';
+import { ClientError, type Fetch, printable, send } from '@dockchains/client';
 import {
   encodeAddCheckpoint,
   MAX_ADD_CHECKPOINT_BYTES,
@@ -37,6 +37,7 @@ export type WitnessReply =
 
 const TIMEOUT_MS = 5_000;
 const MAX_NOTE_BYTES = 64 * 1024;
+const MAX_WORDS_BYTES = 300;
 
 /** Asks over HTTP (tlog-witness). */
 export function askOverHttp(fetch?: Fetch): AskWitness {
@@ -73,9 +74,10 @@ export async function askWitness(
     if (status === 409 && contentType.startsWith(SIZE_CONTENT_TYPE)) {
       return { kind: 'size', size: parseWitnessSize(body) };
     }
-    return status === 404
-      ? { kind: 'unknown-log' }
-      : { kind: 'failed', reason: `it answered with status ${status}` };
+    if (status === 404) return { kind: 'unknown-log' };
+    const [words = ''] = Buffer.from(body.subarray(0, MAX_WORDS_BYTES)).toString('utf8').split('\n');
+    const said = contentType.startsWith('text/plain') && words !== '' ? `: ${printable(words)}` : '';
+    return { kind: 'failed', reason: `it answered with status ${status}${said}` };
   } catch (error) {
     if (error instanceof ClientError || error instanceof TlogError)
       return { kind: 'failed', reason: error.message };

@@ -56,7 +56,8 @@ const policyOf = (ledgerKey: string, threshold: number): Policy => {
 
 const open = async (
   threshold: number,
-): Promise<{ ledger: Ledger; gatherer: Gatherer; policy: Policy; waits: number[] }> => {
+  clock = (): Date => new Date(),
+): Promise<{ ledger: Ledger; gatherer: Gatherer; policy: Policy; waits: number[]; turns: () => number }> => {
   const { verifierKey } = (await fixture.depsOf(database)).signer;
   const policy = policyOf(encodeVerifierKey(verifierKey), threshold);
   const started: { gatherer?: Gatherer } = {};
@@ -70,19 +71,23 @@ const open = async (
       findWitnessed: () => Promise.resolve([]),
     },
   });
+  let turns = 0;
   const gatherer = startGathering({
     ledger,
-    policy: () => Promise.resolve(policy),
+    policy() {
+      turns += 1;
+      return Promise.resolve(policy);
+    },
     organisationOf: (url) =>
       Promise.resolve(witnesses.find((witness) => witness.url === url)?.cosigners[0]?.name.split('/')[0]),
     ask: askOverHttp(fetch),
-    clock: () => new Date(),
+    clock,
     observe: () => undefined,
     log: { warn: () => undefined, info: () => undefined },
   });
   started.gatherer = gatherer;
   closing.push(() => gatherer.close());
-  return { ledger, gatherer, policy, waits };
+  return { ledger, gatherer, policy, waits, turns: () => turns };
 };
 
 const append = (ledger: Ledger, count: number): Promise<string[]> => appendTags(database, ledger, count);
@@ -201,6 +206,26 @@ test('W5: a witness that claims more than was ever signed is named, and makes no
   await append(ledger, 5);
   await expect.poll(() => gatherer.standings()[0]?.problem, { timeout: 20_000 }).toContain('more entries');
   expect(await ledger.publishedSize()).toBe(0n);
+});
+
+test('W5: a witness that claims each time to be one further takes nobody’s time to cosign a head', async () => {
+  await start(2);
+  const [liar, honest] = witnesses;
+  if (liar === undefined || honest === undefined) throw new Error('There are no witnesses.');
+  liar.behaviour = 'ahead';
+  honest.behaviour = 'held';
+  // No time passes in which the honest one was too slow.
+  const { ledger, turns } = await open(1, () => new Date(0));
+  await append(ledger, 5);
+  await expect.poll(() => liar.statuses.length, { timeout: 20_000 }).toBeGreaterThan(0);
+  await append(ledger, 5);
+  await expect.poll(async () => (await ledger.status()).size, { timeout: 20_000 }).toBe(10n);
+  const before = turns();
+  await expect.poll(turns, { timeout: 20_000 }).toBeGreaterThan(before + 2);
+  expect((await ledger.announcedHead()).size).toBe(5n);
+  honest.release();
+  await published(ledger, 10n);
+  expect(honest.statuses).not.toContain(409);
 });
 
 test('without witnesses nothing is asked of the database', async () => {

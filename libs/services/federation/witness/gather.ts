@@ -52,6 +52,8 @@ const MAX_RETRY_MS = 30_000;
 const IDLE_MS = 15_000;
 const FOLLOW_MS = 1_000;
 const STUCK_MS = 10_000;
+// Those who are slower than one that went past a head, or says so, get time to cosign it.
+const PASSED_MS = 1_000;
 // A witness that names one size after the other is not asked for ever.
 const MAX_TURNS = 3;
 const AHEAD = 'it says that it cosigned more entries of this log than were ever signed here';
@@ -111,7 +113,7 @@ async function turn(deps: GatherDeps, asked: Map<string, Asked>, announce: () =>
   const { ledger } = deps;
   await updateAddresses(deps, asked);
   if (asked.size === 0) return IDLE_MS;
-  const { leading, publishedSize, waitingSince } = await ledger.status();
+  const { leading, size: signedAtMost, publishedSize, waitingSince } = await ledger.status();
   if (!leading) return FOLLOW_MS;
   const head = await ledger.announcedHead();
   const cosigned = new Set(await cosignedNames(ledger, head));
@@ -127,9 +129,9 @@ async function turn(deps: GatherDeps, asked: Map<string, Asked>, announce: () =>
     });
   }
   const isWaiting = head.size > publishedSize;
-  if (isWaiting && isStuck(deps, { head, asked, waitingSince })) {
+  for (const one of missing) if ((one.size ?? 0n) > signedAtMost) noteProblem(deps, one, AHEAD);
+  if (isWaiting && isStuck(deps, { head, asked, signedAtMost, waitingSince })) {
     if (await ledger.skipAnnounced()) return 0;
-    for (const one of missing) if ((one.size ?? 0n) > head.size) noteProblem(deps, one, AHEAD);
   }
   const next = Math.min(
     ...missing.filter(({ busy }) => busy === undefined).map(({ notBefore }) => notBefore),
@@ -137,18 +139,28 @@ async function turn(deps: GatherDeps, asked: Map<string, Asked>, announce: () =>
   return Math.min(isWaiting ? FOLLOW_MS : IDLE_MS, Math.max(0, next - now));
 }
 
-/** Somebody who must cosign has gone past the head, or it has waited for long and nobody is asked: the newest has better chances. */
+/**
+ * Somebody who must cosign has gone past the head, or it has waited for long and nobody is asked: the newest has better chances. Whoever
+ * says that it has cosigned what was never signed has gone nowhere, or he alone could keep a quorum from ever meeting.
+ */
 function isStuck(
   { clock }: GatherDeps,
   {
     head,
     asked,
+    signedAtMost,
     waitingSince,
-  }: { head: KeptHead; asked: ReadonlyMap<string, Asked>; waitingSince: Date | undefined },
+  }: {
+    head: KeptHead;
+    asked: ReadonlyMap<string, Asked>;
+    signedAtMost: bigint;
+    waitingSince: Date | undefined;
+  },
 ): boolean {
   const all = [...asked.values()];
-  if (all.some(({ size }) => size !== undefined && size > head.size)) return true;
   const waitedMs = waitingSince === undefined ? 0 : clock().getTime() - waitingSince.getTime();
+  const isPassed = all.some(({ size = 0n }) => size > head.size && size <= signedAtMost);
+  if (isPassed && waitedMs > PASSED_MS) return true;
   return waitedMs > STUCK_MS && all.every(({ busy }) => busy === undefined);
 }
 

@@ -349,6 +349,40 @@ describe('W5: a witness whose database was put back', () => {
     expect(await add(0, 5)).toMatchObject({ status: 409, body: '9\n' });
   });
 
+  test('remembers what it cosigned while another of its first requests still asked the log', async () => {
+    let release: (note: string) => void = () => undefined;
+    const later = new Promise<string>((resolve) => {
+      release = resolve;
+    });
+    const answers = [log.note(0), later];
+    published = () => answers.shift() ?? log.note(0);
+    const [first, second] = [add(0, 9), add(0, 5)];
+    expect(await first).toMatchObject({ status: 200 });
+    release(await log.note(0));
+    expect(await second).toMatchObject({ status: 409, body: '9\n' });
+    await database.prisma.witnessedHead.deleteMany();
+    expect(await add(0, 5)).toMatchObject({ status: 409, body: '9\n' });
+  });
+
+  test('goes on from what it cosigned under a key that the log has replaced since', async () => {
+    const [former, organisation] = [log, log.origin.split('/')[0] ?? ''];
+    const own = addSignatures(await former.note(9), [cosign(await former.note(9), cosigner, 5n)]);
+    log = await makeGrowingLog({ organisation });
+    published = () => Promise.resolve(own);
+    const keys = [log, former].map(({ verifierKey }) => parseVerifierKey(verifierKey));
+    const findLog = (logKeys: typeof keys) => () =>
+      Promise.resolve({
+        ...{ keys: keys.slice(0, 1), logKeys: logKeys.map((key) => ({ key, isRevoked: false })) },
+        checkpointUrl: 'http://globex.example/log',
+      });
+    witness = createWitness(depsOf({ findLog: findLog(keys) }));
+    expect(await add(0, 5)).toMatchObject({ status: 409, body: '9\n' });
+    await database.prisma.witnessedHead.deleteMany();
+    // A stranger's note is no memory of ours.
+    witness = createWitness(depsOf({ findLog: findLog(keys.slice(0, 1)) }));
+    expect(await add(0, 5)).toMatchObject({ status: 200 });
+  });
+
   test('takes nobody else’s word for what it cosigned', async () => {
     const stranger = createCosigner({
       name: cosigner.name,

@@ -179,14 +179,24 @@ async function recall(
   const isFirst = !checked.has(origin);
   const remembered =
     isFirst && log.checkpointUrl !== undefined
-      ? readOwn(await deps.fetchCheckpoint(log.checkpointUrl), { origin, keys: log.keys, cosigner })
+      ? readOwn(await deps.fetchCheckpoint(log.checkpointUrl), { origin, keys: keysEver(log), cosigner })
       : checked.get(origin);
   const kept = await findWitnessedHead(database, origin);
   if (remembered !== undefined && remembered.size > (kept?.size ?? -1n)) {
     await swapWitnessedHead(database, origin, { previous: kept, next: remembered, at: clock() });
   }
-  if (isFirst) checked.set(origin, remembered);
+  // Another request may have cosigned while this one asked: what it left is newer.
+  if (isFirst && !checked.has(origin)) checked.set(origin, remembered);
 }
+
+/** What we cosigned stays ours to keep to, whatever became of the key that the log signed it with. */
+const keysEver = ({ keys, logKeys = [] }: KnownLog): readonly VerifierKey[] => [
+  ...keys,
+  ...logKeys.map(({ key }) => key).filter((key) => !keys.some((one) => isSameKey(one, key))),
+];
+
+const isSameKey = (one: VerifierKey, other: VerifierKey): boolean =>
+  one.name === other.name && one.keyId === other.keyId;
 
 /** The head in a note that the log and we ourselves signed; undefined for any other. */
 function readOwn(

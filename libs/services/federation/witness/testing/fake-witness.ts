@@ -12,8 +12,8 @@ import {
   parseNote,
 } from '@dockchains/tlog';
 
-/** How a witness of a test answers: rightly, not yet, never, with garbage, or as one that knows no log. */
-type Behaviour = 'good' | 'held' | 'failing' | 'garbage' | 'stranger';
+/** How a witness of a test answers: rightly, not yet, never, with garbage, as one that knows no log, or as one that is always further. */
+type Behaviour = 'good' | 'held' | 'failing' | 'garbage' | 'stranger' | 'ahead';
 
 /** A witness over HTTP under a test's control; it believes every note, and answers sizes as tlog-witness says. */
 export interface FakeWitness {
@@ -51,7 +51,7 @@ export async function startFakeWitness(name: string, keys = 1): Promise<FakeWitn
     if (state.behaviour === 'stranger') return { status: 404, type: plain, body: 'unknown\n' };
     const { oldSize, note } = parseAddCheckpoint(body);
     const { origin, size } = parseCheckpoint(parseNote(note).text);
-    const known = state.sizes.get(origin) ?? 0n;
+    const known = state.behaviour === 'ahead' ? size + 1n : (state.sizes.get(origin) ?? 0n);
     if (oldSize !== known) return { status: 409, type: 'text/x.tlog.size', body: `${known}\n` };
     state.sizes.set(origin, size);
     const lines = cosigners.map((cosigner) => cosign(note, cosigner, 1_800_000_000n));
