@@ -41,6 +41,7 @@ test('reads what is set and fills in what is not', async () => {
       checkpointIntervalMs: 200,
       acknowledge: 'local',
       collectionLeaseSeconds: 3600,
+      stopSeconds: 29,
       rateLimits: {
         address: { perMinute: 600_000 },
         account: { perMinute: 600_000 },
@@ -60,6 +61,7 @@ test('lists every mistake at once', async () => {
     DOCKCHAINS_LISTEN: '5000',
     DOCKCHAINS_CHECKPOINT_INTERVAL_MS: '-1',
     DOCKCHAINS_COLLECTION_LEASE_SECONDS: '0',
+    DOCKCHAINS_STOP_SECONDS: '0',
     DOCKCHAINS_BLOB: '/srv/blobs',
     DOCKCHAINS_DATABASE_URL_FILE: join(folder, 'absent'),
     DOCKCHAINS_KEYS_DIR: '/srv/keys',
@@ -69,13 +71,14 @@ test('lists every mistake at once', async () => {
     'LISTEN',
     'CHECKPOINT_INTERVAL_MS',
     'COLLECTION_LEASE_SECONDS',
+    'STOP_SECONDS',
     'BLOB',
     'DATABASE_URL_FILE',
     'BLOBS',
   ]) {
     expect(problems.filter((problem) => problem.startsWith(`DOCKCHAINS_${name} `))).toHaveLength(1);
   }
-  expect(problems).toHaveLength(7);
+  expect(problems).toHaveLength(8);
 });
 
 test.each(['10.0.0.0/33', '10.0.0', 'proxy', '::1/129', '10.0.0.1/8/8'])(

@@ -51,6 +51,8 @@ export interface Config {
   readonly acknowledge: 'local' | 'replicated';
   /** How long content stays that nothing needs yet, or nothing needs any more. */
   readonly collectionLeaseSeconds: number;
+  /** Within how many seconds of SIGTERM the process ends, whatever is under way. */
+  readonly stopSeconds: number;
   /** Of this gateway alone. */
   readonly rateLimits: RateLimits;
   /** File of witnesses of others' making that are to cosign too (C2SP tlog-policy). */
@@ -67,6 +69,9 @@ const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1|\[::1\])$/;
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 const ADDRESS = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/;
 const MAX_CHECKPOINT_INTERVAL_MS = 60_000;
+// Service managers and Kubernetes kill 30 seconds behind SIGTERM.
+const STOP_SECONDS = '29';
+const MAX_STOP_SECONDS = 3_600;
 const MAX_COLLECTION_LEASE_SECONDS = 30 * 86_400;
 const MAX_PER_MINUTE = 1_000_000_000;
 
@@ -165,6 +170,14 @@ const schema = z.object({
     .refine(
       (value) => Number.isInteger(value) && value >= 1 && value <= MAX_COLLECTION_LEASE_SECONDS,
       `must be seconds, 1 to ${MAX_COLLECTION_LEASE_SECONDS}`,
+    ),
+  STOP_SECONDS: z
+    .string()
+    .default(STOP_SECONDS)
+    .transform(Number)
+    .refine(
+      (value) => Number.isInteger(value) && value >= 1 && value <= MAX_STOP_SECONDS,
+      `must be seconds, 1 to ${MAX_STOP_SECONDS}`,
     ),
   WITNESS_POLICY: z.string().min(1, 'must be the path of a file').optional(),
   WITNESS_LOGS: z.string().min(1, 'must be the path of a file').optional(),
@@ -269,6 +282,7 @@ function toConfig(values: Values): Omit<Config, 'tracing'> {
     checkpointIntervalMs: values.CHECKPOINT_INTERVAL_MS,
     acknowledge: values.ACK,
     collectionLeaseSeconds: values.COLLECTION_LEASE_SECONDS,
+    stopSeconds: values.STOP_SECONDS,
     rateLimits: {
       address: values.RATE_LIMIT_ADDRESS,
       account: values.RATE_LIMIT_ACCOUNT,

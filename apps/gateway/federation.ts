@@ -13,7 +13,9 @@ import type { GatewayDeps } from './deps.ts';
 import { describeKeys, type OpenedKeys } from './describe-keys.ts';
 import type { LedgerKeys } from './ledgers.ts';
 
-type FederationDeps = Pick<GatewayDeps, 'config' | 'database' | 'ledgers' | 'log' | 'clock' | 'publicUrl'>;
+type FederationDeps = Pick<GatewayDeps, 'config' | 'database' | 'ledgers' | 'log' | 'clock' | 'publicUrl'> & {
+  readonly fetch: typeof globalThis.fetch;
+};
 
 /** What the organisation is among others. */
 export type Federation = {
@@ -46,7 +48,7 @@ export async function openFederation(
     log.warn({ err: error }, 'descriptor not renewed');
   }
   const peers = createPeers({
-    ...{ database, organisation, clock, log, insecure, fetch: globalThis.fetch, own: descriptor },
+    ...{ database, organisation, clock, log, insecure, fetch: deps.fetch, own: descriptor },
   });
   const stopKeeping = keepPeersBesideKeys({ database, keysDirectory, peers, log });
   return {

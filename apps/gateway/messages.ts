@@ -28,14 +28,14 @@ export async function openGatewayMessages({
   peers,
   replicas,
   witness,
-}: Pick<
-  GatewayDeps,
-  'config' | 'database' | 'ledgers' | 'log' | 'peers' | 'replicas' | 'witness'
->): Promise<Messages> {
+  fetch,
+}: Pick<GatewayDeps, 'config' | 'database' | 'ledgers' | 'log' | 'peers' | 'replicas' | 'witness'> & {
+  readonly fetch: typeof globalThis.fetch;
+}): Promise<Messages> {
   const { organisation, keysDirectory, natsUrl, insecure } = config;
   const revoked = (await findRevokedKeys(keysDirectory)).filter(({ role }) => role === 'nats');
   return openMessages({
-    ...{ database, ledgers, log, peers, natsUrl, insecure },
+    ...{ database, ledgers, log, peers, natsUrl, insecure, fetch },
     signer: { organisation, key: await openKey(keysDirectory, 'message') },
     user: await openNatsKey(keysDirectory),
     authority: await openNatsAuthority(keysDirectory),
@@ -55,8 +55,11 @@ export async function openGatewayMessages({
 }
 
 /** Asks a peer's witness over its NATS while that is connected, all others, and what goes wrong there, over HTTP. */
-export function askWitnesses(findMessages: () => Messages | undefined): AskWitness {
-  const overHttp = askOverHttp();
+export function askWitnesses(
+  findMessages: () => Messages | undefined,
+  fetch: typeof globalThis.fetch,
+): AskWitness {
+  const overHttp = askOverHttp(fetch);
   return async (address, body) => {
     const { organisation } = address;
     const messages = findMessages();
@@ -74,6 +77,7 @@ export function askWitnesses(findMessages: () => Messages | undefined): AskWitne
 /** Hands our mirror's cosignatures to a peer over its NATS while that is connected, else over HTTP. */
 export function deliverCosigned(
   findMessages: () => Messages | undefined,
+  fetch: typeof globalThis.fetch,
 ): NonNullable<ReplicationDeps['deliver']> {
   return async (peer, cosigned) => {
     try {
@@ -85,6 +89,6 @@ export function deliverCosigned(
     } catch {
       // What goes wrong over NATS is tried over HTTP, which says why if it fails too.
     }
-    await postCosigned(peer, cosigned);
+    await postCosigned(peer, cosigned, fetch);
   };
 }

@@ -22,7 +22,7 @@ import { createCosigner } from '@dockchains/tlog';
 import type { GatewayDeps } from './deps.ts';
 
 type ReplicasDeps = Pick<GatewayDeps, 'config' | 'database' | 'ledgers' | 'log' | 'clock' | 'descriptor'> &
-  Pick<ReplicationDeps, 'tiles' | 'deliver'> & { readonly peers: Peers };
+  Pick<ReplicationDeps, 'tiles' | 'deliver' | 'fetch'> & { readonly peers: Peers };
 
 /** What is held here of the peers' logs, and what contradicts it. */
 export interface Replicas {
@@ -60,7 +60,7 @@ export async function openReplicas({ peers, descriptor, ...deps }: ReplicasDeps)
   };
   const replication = await openReplication({ ...deps, ...{ tiles, peers, mirror, evidence } });
   const gossip = openGossip({
-    ...{ peers, evidence, undecided, log },
+    ...{ peers, evidence, undecided, log, ...(deps.fetch && { fetch: deps.fetch }) },
     async known() {
       const active = await peers.list();
       if (active.length === 0) return [];

@@ -8,10 +8,11 @@ import { listen } from './listener.ts';
 import { describeError } from './log-errors.ts';
 import { openServer } from './server.ts';
 import { openServices, type CommitObserver, type Services } from './services.ts';
+import { boundStop } from './stop.ts';
 import { openTracing } from './tracing/tracing.ts';
 
-// Whoever stops us kills after 30 seconds.
-const DRAIN_MS = 25_000;
+// What of its time a stop keeps for all that comes behind the requests.
+const CLOSE_MS = 4_000;
 const SWEEP_MS = 3_600_000;
 const IDLE_CHECK_MS = 50;
 
@@ -29,13 +30,15 @@ export async function serve(config: Config, observer: CommitObserver = {}): Prom
   log.info({ address, organisation: config.organisation, publicUrl }, 'listening');
 
   log.info({ signal: await stopped }, 'stopping');
+  const stopMs = config.stopSeconds * 1000;
+  const { awaitPart } = boundStop(stopMs, log);
   clearInterval(sweeper);
-  const drained = drain(listener);
-  await collecting.stop();
-  await server.close();
+  const drained = awaitPart('requests', () => drain(listener, Math.max(stopMs - CLOSE_MS, stopMs / 2)));
+  await awaitPart('collection', () => collecting.stop());
+  await awaitPart('HTTP', () => server.close());
   const cut = await drained;
-  await services.close();
-  await tracing?.close();
+  await services.close(awaitPart);
+  await awaitPart('tracing', async () => tracing?.close());
   log.info({ cutConnections: cut }, 'stopped');
 }
 
@@ -72,7 +75,7 @@ async function backfill({ registry, log }: Services): Promise<void> {
 }
 
 /** Accepts no more connections and lets the requests under way end; true if some had to be cut off at the end. */
-async function drain(listener: Server): Promise<boolean> {
+async function drain(listener: Server, ms: number): Promise<boolean> {
   // A connection that is kept alive becomes idle only when its answer has been sent.
   const idle = setInterval(() => {
     listener.closeIdleConnections();
@@ -81,7 +84,7 @@ async function drain(listener: Server): Promise<boolean> {
   const deadline = setTimeout(() => {
     cut = true;
     listener.closeAllConnections();
-  }, DRAIN_MS);
+  }, ms);
   await new Promise((resolve) => listener.close(resolve));
   clearInterval(idle);
   clearTimeout(deadline);

@@ -18,6 +18,7 @@ import { countUploads, openMetrics } from './metrics.ts';
 import { openRandomBytes } from './random-bytes.ts';
 import { openReplicas } from './replicas.ts';
 import { traceBlobs, traceDatabase } from './tracing/stores.ts';
+import { type AwaitPart, fetchUntil } from './stop.ts';
 import type { Tracing } from './tracing/tracing.ts';
 import { openWitnessing } from './witnessing.ts';
 
@@ -26,8 +27,8 @@ export type CommitObserver = Pick<LedgerDeps, 'onStep'>;
 
 /** The opened stores and services of one gateway. */
 export interface Services extends GatewayDeps {
-  /** Ends the ledger's work and the database's connections, in this order. */
-  close(): Promise<void>;
+  /** Ends what is asked of others, then part by part what is under way, at last the ledgers' work and the database's connections. */
+  close(awaitPart?: AwaitPart): Promise<void>;
 }
 
 type OpenOptions = CommitObserver & {
@@ -46,6 +47,9 @@ export async function openServices(
 ): Promise<Services> {
   const { organisation, keysDirectory, checkpointIntervalMs } = config;
   const clock = (): Date => new Date();
+  // A peer that does not answer must not keep us from stopping.
+  const stopping = new AbortController();
+  const fetch = fetchUntil(stopping.signal);
   const applied = await migrate(config.databaseUrl);
   if (applied.length > 0) log.info({ migrations: applied }, 'database migrated');
 
@@ -70,7 +74,7 @@ export async function openServices(
       ...{ database, tokenKey, organisation, clock, publicUrl, limits: config.rateLimits },
     });
     const witnessing = await openWitnessing(
-      { config, database, log, clock, publicUrl, metrics: metrics.witnesses },
+      { config, database, log, clock, publicUrl, fetch, metrics: metrics.witnesses },
       keys,
     );
     const publicationOf = (name: LedgerName): Publication => {
@@ -103,43 +107,44 @@ export async function openServices(
     // Cosignatures publish at once, whoever brings them, and the sequencer hears of it in its next round.
     for (const source of own) source.subscribe(() => messages?.wake());
     const federation = await openFederation(
-      { config, database, ledgers, log, clock, publicUrl },
+      { config, database, ledgers, log, clock, publicUrl, fetch },
       { receiptKey, sealing: keys.sealing, logs: keys.newest },
     );
     const { peers, descriptor } = federation;
     const { witness, close: closeWitnessing } = await witnessing.start({
-      ...{ ledgers, peers, descriptor, ask: askWitnesses(() => messages) },
+      ...{ ledgers, peers, descriptor, ask: askWitnesses(() => messages, fetch) },
       compare: async (origin, note) => gossip?.compare(origin, note),
       explain: async (origin) => gossip?.explain(origin),
     });
-    const deliver = deliverCosigned(() => messages);
+    const deliver = deliverCosigned(() => messages, fetch);
     const replicas = await openReplicas({
-      ...{ config, database, tiles, ledgers, log, clock, peers, descriptor, deliver },
+      ...{ config, database, tiles, ledgers, log, clock, peers, descriptor, deliver, fetch },
     });
     gossip = replicas.gossip;
     const sources = () => [...own, ...replicas.replication.sources()];
     const catalog = openCatalog({ database, access, organisation, sources, log });
     const { replication } = replicas;
     const mirroring = openMirroring({
-      ...{ database, blobs, registry, peers, replication, organisation, clock, log },
+      ...{ database, blobs, registry, peers, replication, organisation, clock, log, fetch },
     });
     const connected = await openGatewayMessages({
-      ...{ config, database, ledgers, log, peers, replicas, witness },
+      ...{ config, database, ledgers, log, peers, replicas, witness, fetch },
     });
     messages = connected;
     metrics.watchFederation({ catalog, replication, messages });
     return {
       ...{ access, catalog, database, ledgers, registry, config, log, metrics, tracing, clock, publicUrl },
       ...{ descriptor, peers, replicas, witness, mirroring, messages: connected },
-      async close() {
-        await catalog.close();
-        await connected.close();
-        await mirroring.close();
-        await replicas.close();
-        await closeWitnessing();
-        await federation.close();
-        await ledgers.close();
-        await database.close();
+      async close(awaitPart = (_part, end) => end()) {
+        stopping.abort();
+        await awaitPart('catalog', () => catalog.close());
+        await awaitPart('messages', () => connected.close());
+        await awaitPart('mirrors', () => mirroring.close());
+        await awaitPart('replicas', () => replicas.close());
+        await awaitPart('witnesses', closeWitnessing);
+        await awaitPart('peers', () => federation.close());
+        await awaitPart('ledgers', () => ledgers.close());
+        await awaitPart('database', () => database.close());
       },
     };
   } catch (error) {

@@ -28,6 +28,7 @@ import type { WitnessMetrics } from './witness-metrics.ts';
 
 type WitnessingDeps = Pick<GatewayDeps, 'config' | 'database' | 'log' | 'clock' | 'publicUrl'> & {
   readonly metrics: WitnessMetrics;
+  readonly fetch: typeof globalThis.fetch;
 };
 
 /** Witnessing in both directions: what others cosign for this organisation, and what it cosigns for them. */
@@ -69,7 +70,7 @@ export async function openWitnessing(deps: WitnessingDeps, keys: LedgerKeys): Pr
   const bound: { peers?: Peers } = {};
   const peers = { list: () => bound.peers?.list() ?? readActivePeers(database) };
   const publications = createPublications({
-    ...{ database, peers, others, logs: logsOf(keys, publicUrl) },
+    ...{ database, peers, others, logs: logsOf(keys, publicUrl), fetch: deps.fetch },
     observePublished: ({ isPublic }, waitedMs) => {
       deps.metrics.observePublished(isPublic ? 'public' : 'private', waitedMs);
     },
@@ -129,7 +130,7 @@ function gather(
 }
 
 async function openWitness(
-  { config, database, clock, log }: WitnessingDeps,
+  { config, database, clock, log, fetch }: WitnessingDeps,
   {
     compare,
     explain,
@@ -149,7 +150,7 @@ async function openWitness(
       await logs.peers.refresh(peer.organisation);
       return true;
     },
-    fetchCheckpoint: fetchNotesOver(),
+    fetchCheckpoint: fetchNotesOver(fetch),
     isFrozen: async (origin) => (await evidence.find(origin)) !== undefined,
     findHold: createHold({ undecided: openUndecided({ database, clock, log }), explain }),
     async reportConflict(origin, equivocation) {
@@ -182,7 +183,7 @@ function keepTrust(
   // What it names changes at a start alone.
   let said: ReturnType<typeof descriptor.findNewest> | undefined;
   let written: string | undefined;
-  let writing: Promise<void> = Promise.resolve();
+  let writing: Promise<void> | undefined;
   const keep = async (): Promise<void> => {
     try {
       said ??= descriptor.findNewest();
@@ -195,7 +196,7 @@ function keepTrust(
     }
   };
   const timer = setInterval(() => {
-    writing = writing.then(keep);
+    writing ??= keep().finally(() => (writing = undefined));
   }, TRUST_MS).unref();
   return {
     async stop() {

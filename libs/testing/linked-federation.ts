@@ -72,6 +72,9 @@ export async function startLinkedFederation(...names: readonly string[]): Promis
   };
 }
 
+/** Within how long of SIGTERM these gateways end: requests that wait for who does not answer have 4 seconds less. */
+export const LINKED_STOP_SECONDS = 12;
+
 // Room for twice what ten minutes of small pushes leave, and so little that memory has it.
 const DISK_MEGABYTES = 384;
 
@@ -96,6 +99,7 @@ async function startOrganisation(
     ...{ organisation: name, database, dataDir },
     env: {
       ...clock.env,
+      DOCKCHAINS_STOP_SECONDS: String(LINKED_STOP_SECONDS),
       DOCKCHAINS_NATS_URL: `nats://${door.host}`,
       ...{ NODE_USE_ENV_PROXY: '1', http_proxy: `http://${wayOut.host}`, no_proxy: '' },
     },

@@ -1,7 +1,14 @@
-import { cutPower, type LinkedFederation, type LinkedOrganisation, type LinkMode } from '@dockchains/testing';
+import {
+  cutPower,
+  LINKED_STOP_SECONDS,
+  type LinkedFederation,
+  type LinkedOrganisation,
+  type LinkMode,
+} from '@dockchains/testing';
+import { expect } from 'vitest';
 
 import { DISK_FAULTS } from './disk-faults.ts';
-import { awaitReady, awaitRevival } from './ready.ts';
+import { awaitPublication, awaitReady, awaitRevival } from './ready.ts';
 import { choose } from './seeded.ts';
 
 /** Something that befalls a federation. */
@@ -27,6 +34,27 @@ export const FAULTS: readonly FederationFault[] = [
       const { gateway } = choose(organisations, random);
       await gateway.kill9();
       return () => gateway.restart();
+    },
+  },
+  {
+    // Whatever it asks of others is never answered: that must not keep it.
+    ...{ name: 'a gateway is stopped that nobody answers', strikes: 'organisation', joins: false },
+    inject: async (federation, random) => {
+      const { organisations } = federation;
+      const struck = choose(organisations, random);
+      const others = organisations.filter((one) => one !== struck);
+      const links = others.map((other) => federation.link(struck.name, other.name));
+      for (const link of links) link.setMode({ kind: 'half-open', lost: 'answers' });
+      await Promise.all(others.map(awaitPublication));
+      const began = performance.now();
+      await struck.gateway.stop();
+      // In order, and not because its time was over.
+      expect(struck.gateway.process.exitCode, struck.gateway.logs().slice(-2_000)).toBe(0);
+      expect(performance.now() - began).toBeLessThan(1000 * LINKED_STOP_SECONDS);
+      return async () => {
+        for (const link of links) link.setMode({ kind: 'open' });
+        await struck.gateway.restart();
+      };
     },
   },
   {

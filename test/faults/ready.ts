@@ -13,6 +13,13 @@ export async function awaitReady({ gateway }: LinkedOrganisation): Promise<void>
   await expect.poll(isReady, LONG).toBe(true);
 }
 
+/** Waits until an organisation publishes a checkpoint that it had not before. */
+export async function awaitPublication({ gateway }: LinkedOrganisation): Promise<void> {
+  const read = async (): Promise<string> => (await fetch(`${gateway.url}/log/public/checkpoint`)).text();
+  const before = await read();
+  await expect.poll(read, LONG).not.toBe(before);
+}
+
 /** Starts an organisation's PostgreSQL wherever it has ended, as its supervisor would, until the gateway takes pushes. */
 export async function awaitRevival(struck: LinkedOrganisation): Promise<void> {
   await struck.postgres.start();

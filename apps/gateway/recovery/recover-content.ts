@@ -88,7 +88,7 @@ async function openThem(
   // Anew: a ledger that was closed has a successor now.
   const keys = await openLedgerKeys({ organisation, keysDirectory, publicUrl });
   const witnessing = await openWitnessing(
-    { config, database, log, clock, publicUrl, metrics: openMetrics(database).witnesses },
+    { config, database, log, clock, publicUrl, fetch, metrics: openMetrics(database).witnesses },
     keys,
   );
   const ledgers = await openLedgers(

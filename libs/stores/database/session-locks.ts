@@ -111,8 +111,9 @@ const open = async (config: pg.ClientConfig, onLost: () => void): Promise<Sessio
   client.on('error', lose).on('end', lose);
   try {
     await client.connect();
-    await session.ask(SET_SILENCE);
+    // First: a server that hangs now must not be waited for either.
     keepAlive(session);
+    await session.ask(SET_SILENCE);
   } catch (error) {
     lose();
     throw error;

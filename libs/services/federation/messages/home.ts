@@ -115,8 +115,11 @@ export async function openHome(deps: HomeDeps, url: string): Promise<Home> {
       });
   };
   let admitting = Promise.resolve();
+  let isChecking = false;
   // What somebody deleted at the server while we were connected is made again.
   const check = (): void => {
+    if (isChecking) return;
+    isChecking = true;
     admitting = admitting
       .then(async () => {
         const connection = kept.find();
@@ -128,6 +131,9 @@ export async function openHome(deps: HomeDeps, url: string): Promise<Home> {
       })
       .catch((error: unknown) => {
         log.debug({ err: error }, 'the stream could not be looked at, it is tried again');
+      })
+      .finally(() => {
+        isChecking = false;
       });
   };
   const sweeps = [setInterval(send, SWEEP_MS).unref(), setInterval(check, CHECK_MS).unref()];
@@ -144,9 +150,11 @@ export async function openHome(deps: HomeDeps, url: string): Promise<Home> {
     async close() {
       forget();
       for (const sweep of sweeps) clearInterval(sweep);
+      isAskedAgain = false;
+      // First, so that what waits for the server's answers ends at once.
+      await kept.close();
       await admitting;
       await sending;
-      await kept.close();
     },
   };
 }

@@ -117,15 +117,15 @@ export class Follower {
   async #lead(lost: AbortSignal): Promise<void> {
     let replica = await loadReplica(this.#deps, { origin: this.origin, organisation: this.#organisation });
     this.#state = { ...this.#state, leading: true };
-    const end = AbortSignal.any([lost, this.#stop.signal]);
+    const isOver = (): boolean => lost.aborted || this.#stop.signal.aborted;
     let polledAt = -Infinity;
-    while (!end.aborted) {
+    while (!isOver()) {
       replica = await this.#takePackages(replica);
       this.#tell(replica);
       if (this.#takeHurry() || performance.now() >= polledAt + this.#pollMs()) {
         polledAt = performance.now();
         replica = { ...replica, frozen: await noteChecked(this.#deps, replica, undefined) };
-        if (replica.frozen === undefined) replica = await this.#poll(replica, end);
+        if (replica.frozen === undefined) replica = await this.#poll(replica, isOver);
         this.#tell(replica);
       }
       if (!this.#packages.isEmpty) continue;
@@ -155,7 +155,7 @@ export class Follower {
   }
 
   /** One round: the log's own gateway, and where that fails whoever else has a mirror of it. */
-  async #poll(replica: Replica, end: AbortSignal): Promise<Replica> {
+  async #poll(replica: Replica, isOver: () => boolean): Promise<Replica> {
     const peers = await this.#deps.peers.list();
     const peer = peers.find(({ organisation }) => organisation === this.#organisation);
     if (peer === undefined) return replica;
@@ -166,7 +166,7 @@ export class Follower {
     let trouble: string | undefined;
     for (const url of [own, ...mirrors]) {
       try {
-        const next = await this.#followUrl(replica, { peer, url, end });
+        const next = await this.#followUrl(replica, { peer, url, isOver });
         await this.#suspect.compare(this.#deps, next);
         this.#failures = 0;
         this.#state = { ...this.#state, trouble };
@@ -188,7 +188,7 @@ export class Follower {
 
   async #followUrl(
     replica: Replica,
-    { peer, url, end }: { peer: Peer; url: string; end: AbortSignal },
+    { peer, url, isOver }: { peer: Peer; url: string; isOver: () => boolean },
   ): Promise<Replica> {
     const reader = openHttpLog(this.#deps.fetch, url, { retries: 0 });
     const { published, newest } = await readHeads(reader, keyOf(peer));
@@ -196,7 +196,7 @@ export class Follower {
       ...{ reader, cosign: this.#cosign, target: newest },
       onProgress: (at, target) => {
         this.#report(at, target);
-        if (end.aborted)
+        if (isOver())
           throw new FederationError('OVERTAKEN', `${this.origin} is followed by another gateway.`);
       },
     });
