@@ -88,6 +88,7 @@ export const NOTE_ROWS: Readonly<Record<string, Row>> = {
     tests: [
       [`${TLOG}/cosignature.test.ts`, 'N7: a signature of a log is no cosignature'],
       [`${TLOG}/policy-file.test.ts`, 'N7: a log key that is a witness key'],
+      ['libs/services/federation/witness/policies.test.ts', 'N7: a key counts once'],
       [PUBLISH, 'N7: the signature of a log under a witness’s name'],
     ],
   },

@@ -8,6 +8,7 @@ import {
   type PolicyGroup,
   type PolicyLog,
   type PolicyWitness,
+  type VerifierKey,
 } from '@dockchains/tlog';
 
 import type { Peer, Peers } from '../peers/peers.ts';
@@ -76,8 +77,7 @@ export function createPolicies({ database, peers, logs, others }: PoliciesDeps):
       return { logs, witnesses: [], groups: [], quorum: NO_QUORUM };
     }
     const foreign = others?.witnesses ?? [];
-    const witnesses = cosignersOf(active, 'witness', foreign);
-    const mirrors = cosignersOf(active, 'mirror', foreign);
+    const { witnesses, mirrors } = cosignersOf(active, [...logs, ...foreign]);
     const names = await joined(origin);
     const hasJoined = ({ name }: PolicyWitness): boolean => names.has(name);
     const groups = [
@@ -92,7 +92,7 @@ export function createPolicies({ database, peers, logs, others }: PoliciesDeps):
     async isMirrored(note) {
       // The lines of our own published notes were verified before they were kept.
       const { signatures } = parseNote(note);
-      return cosignersOf(await peers.list(), 'mirror', []).some(({ key }) =>
+      return cosignersOf(await peers.list(), logs).mirrors.some(({ key }) =>
         signatures.some(({ name, keyId }) => name === key.name && keyId === key.keyId),
       );
     },
@@ -104,25 +104,36 @@ export function createPolicies({ database, peers, logs, others }: PoliciesDeps):
   };
 }
 
-/** A witness that stands in the file of others too is the file's. */
+/**
+ * The peers' cosigners. A witness that stands in the file of others too is the file's, and a key that several name is the first one's: a
+ * cosignature does not say who made it (tlog-cosignature), so that whoever names another's key would pass his on as a vote of its own.
+ */
 function cosignersOf(
   active: readonly Peer[],
-  role: 'witness' | 'mirror',
-  foreign: readonly PolicyWitness[],
-): PolicyWitness[] {
-  return active
-    .map(({ descriptor }) => ({
-      key: parseVerifierKey(descriptor.keys[role]),
-      ...(role === 'witness' && { url: descriptor.endpoints.witness }),
+  others: readonly { readonly key: VerifierKey }[],
+): { readonly witnesses: readonly PolicyWitness[]; readonly mirrors: readonly PolicyWitness[] } {
+  const taken = new Set(others.flatMap(({ key }) => [key.name, rawKey(key)]));
+  const take = (text: string, url?: string): PolicyWitness[] => {
+    const key = parseVerifierKey(text);
+    if (taken.has(key.name) || taken.has(rawKey(key))) return [];
+    taken.add(rawKey(key));
+    return [{ name: key.name, key, ...(url !== undefined && { url }) }];
+  };
+  const found = [...active]
+    .sort((a, b) => a.addedAt.getTime() - b.addedAt.getTime())
+    .map(({ organisation, descriptor: { keys, endpoints } }) => ({
+      organisation,
+      witness: take(keys.witness, endpoints.witness),
+      mirror: take(keys.mirror),
     }))
-    .map(({ key, ...rest }) => ({ name: key.name, key, ...rest }))
-    .filter(
-      ({ name, key }) =>
-        !foreign.some(
-          (other) => other.name === name || Buffer.compare(other.key.publicKey, key.publicKey) === 0,
-        ),
-    );
+    .sort((a, b) => (a.organisation < b.organisation ? -1 : 1));
+  return {
+    witnesses: found.flatMap(({ witness }) => witness),
+    mirrors: found.flatMap(({ mirror }) => mirror),
+  };
 }
+
+const rawKey = ({ publicKey }: VerifierKey): string => Buffer.from(publicKey).toString('base64');
 
 function groupOf(
   name: string,
