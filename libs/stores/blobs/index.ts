@@ -3,6 +3,7 @@ export {
   type BlobRange,
   type BlobStore,
   type ByteSource,
+  type FillingSource,
   type OpenBlob,
   type SetAside,
   type ShortSource,

@@ -42,7 +42,8 @@ afterEach(async () => {
 });
 
 const holder = (): Holder => {
-  const session: Pick<Session, 'url' | 'stream'> = {
+  const session: Pick<Session, 'url' | 'stream' | 'direct'> = {
+    direct: () => Promise.resolve(undefined),
     url: 'http://globex.example',
     stream: ({ headers }) => {
       const body = new PassThrough();
