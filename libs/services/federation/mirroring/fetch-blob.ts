@@ -3,13 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { ANONYMOUS } from '@dockchains/access';
 import type { BlobStore } from '@dockchains/blobs';
-import { type Database, lockKeyOf } from '@dockchains/database';
+import { type Database, type Lock, lockKeyOf } from '@dockchains/database';
 import { type Digest, OciError, type RepositoryName, splitOrganisation } from '@dockchains/oci';
 import type { Registry } from '@dockchains/registry';
 
 import { FederationError } from '../errors.ts';
 import { BlobFetch } from './blob-fetch.ts';
 import type { Holders } from './holders.ts';
+import { openPlaces } from './places.ts';
 import type { MirrorPolicies } from './policies.ts';
 
 /** A blob of a mirrored repository, under its name here. */
@@ -35,11 +36,14 @@ interface FetchDeps {
 
 const ELSEWHERE_POLL_MS = 100;
 const ELSEWHERE_POLLS = 600;
+// Each has a file, a socket and a lock, and a peer may be slow: what is fetched of one organisation waits for the rest of it, and nothing else does.
+const MAX_OF_ORGANISATION = 32;
 
 /** Opens the fetches of a gateway: a blob is fetched once, whichever of the organisation's gateways is asked for it, and however often. */
 export function openBlobFetches(deps: FetchDeps): FetchBlob {
   const { database, registry } = deps;
   const fetches = new Map<string, BlobFetch>();
+  const places = openPlaces(MAX_OF_ORGANISATION);
 
   const isHere = async (blob: MirroredBlob): Promise<boolean> => {
     try {
@@ -51,42 +55,57 @@ export function openBlobFetches(deps: FetchDeps): FetchBlob {
     }
   };
 
+  /** Begins the fetch under its lock and in its place, which it gives back at its end. */
+  const begin = async (blob: MirroredBlob, size: number, leave: () => Promise<void>): Promise<BlobFetch> => {
+    await makeRoom(deps, blob, size);
+    const fetch = await start(deps, blob, size);
+    const key = keyOf(blob);
+    fetches.set(key, fetch);
+    const end = async (): Promise<void> => {
+      fetches.delete(key);
+      await leave();
+    };
+    fetch.done.then(end, end).catch(() => undefined); // a lock that is lost is released
+    return fetch;
+  };
+
   return async (blob, size) => {
-    const key = `${blob.repository}@${blob.digest}`;
+    const key = keyOf(blob);
+    const { organisation = deps.organisation } = splitOrganisation(blob.repository, deps.organisation);
     for (let poll = 0; poll < ELSEWHERE_POLLS; poll += 1) {
       const known = fetches.get(key);
       if (known !== undefined) return known;
-      const lock = await database.tryLock(lockKeyOf('mirror-blob', key));
-      if (lock === undefined) {
-        const sharing = fetches.get(key);
-        if (sharing !== undefined) return sharing;
-        await delay(ELSEWHERE_POLL_MS); // another request or gateway is at it
+      if (!places.take(organisation, key)) {
+        await delay(ELSEWHERE_POLL_MS);
         continue;
       }
+      let lock: Lock | undefined;
+      const leave = async (): Promise<void> => {
+        places.free(organisation, key);
+        await lock?.release();
+      };
       try {
-        if (await isHere(blob)) {
-          await lock.release();
-          return undefined;
-        }
-        await makeRoom(deps, blob, size);
-        const fetch = await start(deps, blob, size);
-        fetches.set(key, fetch);
-        const end = async (): Promise<void> => {
-          fetches.delete(key);
-          await lock.release();
-        };
-        fetch.done.then(end, end).catch(() => undefined); // a lock that is lost is released
-        return fetch;
+        lock = await database.tryLock(lockKeyOf('mirror-blob', key));
+        if (lock !== undefined && !(await isHere(blob))) return await begin(blob, size, leave);
       } catch (error) {
-        await lock.release();
+        await leave();
         throw error;
       }
+      await leave();
+      if (lock !== undefined) return undefined;
+      const sharing = fetches.get(key);
+      if (sharing !== undefined) return sharing;
+      await delay(ELSEWHERE_POLL_MS); // another request or gateway is at it
     }
     throw new FederationError(
       'PEER_UNREACHABLE',
-      'Another gateway has been fetching this blob for a minute: try again later.',
+      'This blob has waited for a minute, for another gateway or for other blobs of its organisation: try again later.',
     );
   };
+}
+
+function keyOf({ repository, digest }: MirroredBlob): string {
+  return `${repository}@${digest}`;
 }
 
 /**

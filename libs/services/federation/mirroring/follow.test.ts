@@ -1,6 +1,4 @@
-import { ANONYMOUS } from '@dockchains/access';
 import type { EntrySource, SourcedEntry } from '@dockchains/ledger';
-import { parseManifestReference, parseRepositoryName } from '@dockchains/oci';
 import { encodeRecord, parseRecordId } from '@dockchains/records';
 import { buildImage } from '@dockchains/testing';
 import { parseOrigin } from '@dockchains/tlog';
@@ -58,16 +56,24 @@ const publishMany = (): { source: EntrySource; digests: readonly string[] } => {
 
 test('a page ends where its manifests would take too much, and the next goes on there', async () => {
   const { source, digests } = publishMany();
-  const { database, registry } = fixture;
   let held = 0;
+  const applied: string[] = [];
   const deps: FollowDeps = {
-    database,
+    database: fixture.database,
     mirrors: {
-      ...registry.mirrors,
-      keepManifests(name, manifests) {
+      ...fixture.registry.mirrors,
+      listMissing: (_, wanted) => Promise.resolve(wanted),
+      keepManifests(_, manifests) {
         held += manifests.reduce((sum, { bytes }) => sum + bytes.length, 0);
-        return registry.mirrors.keepManifests(name, manifests);
+        return Promise.resolve();
       },
+      begin: () => ({
+        apply({ kind, digest }, { kept }) {
+          if (kind === 'manifest-published' && kept.has(digest)) applied.push(digest);
+          return Promise.resolve();
+        },
+        withdraw: () => Promise.resolve(),
+      }),
     },
     holders: openHolders({
       list: () => Promise.resolve([{ organisation: ORGANISATION, url: globex.url } as Peer]),
@@ -75,7 +81,7 @@ test('a page ends where its manifests would take too much, and the next goes on 
     fetchBlob: () => Promise.reject(new FederationError('PEER_UNREACHABLE', 'Configs are not here.')),
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
   };
-  let next = await readPosition(database, source.origin);
+  let next = await readPosition(deps.database, source.origin);
   const pages: bigint[] = [];
   while (next < IMAGES + 1) {
     held = 0;
@@ -85,10 +91,5 @@ test('a page ends where its manifests would take too much, and the next goes on 
   }
   expect(pages.length).toBeGreaterThan(1);
   expect([...new Set(pages)]).toEqual(pages);
-  for (const [n, digest] of digests.entries()) {
-    const repository = parseRepositoryName(`${ORGANISATION}/${REPOSITORIES[n % 2] ?? ''}`);
-    const reference = parseManifestReference(digest);
-    const found = await registry.getManifest({ principal: ANONYMOUS, repository, reference });
-    expect(found.digest).toBe(digest);
-  }
+  expect(applied).toEqual(digests);
 });
