@@ -53,6 +53,15 @@ describe('audit --proof', () => {
     expect(stdout).toContain('NOT PROVEN');
   });
 
+  test('takes notes by the key that a ledger has and by one that it had, if the policy has both', async () => {
+    const entries = [...log.entries.slice(0, 2), Buffer.from('another')];
+    const replaced = await buildLog({ entries });
+    const text = encodeEquivocation({ older: noteOf(log), newer: noteOf(replaced) });
+    expect((await audit(text)).exitCode).toBe(1);
+    await writeFile(join(place.folder, 'policy'), `log ${replaced.verifierKey}\n${log.policy}`);
+    expect((await audit(text)).exitCode).toBe(0);
+  });
+
   test('believes no key but those of the policy', async () => {
     await writeFile(
       join(place.folder, 'policy'),

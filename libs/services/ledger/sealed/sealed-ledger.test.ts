@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import type { Database } from '@dockchains/database';
 import { generateSealingKey, sealingPanelId, sealingPublicKey, verifyScope } from '@dockchains/escrow';
@@ -12,6 +14,10 @@ import { type SealingKeys, sealingKeysOf } from './scope-keys.ts';
 
 const ORIGIN = parseOrigin('acme.example/ledger/private');
 const PUBLIC = parseOrigin('acme.example/ledger/public');
+const MIGRATION = join(
+  import.meta.dirname,
+  '../../../../prisma/migrations/20261121180500_scope_sealing_key/migration.sql',
+);
 const DAY_MS = 86_400_000;
 const REPOSITORY = { name: 'team/secret' };
 const EVERYTHING = { policies: ['^.+$'], scopes: ['^.+$'], everything: true };
@@ -291,5 +297,25 @@ describe('when the sealing key is replaced', () => {
     expect(replayed.map(({ recordId }) => recordId)).toEqual(
       expect.arrayContaining([...old, ...fresh].map(({ recordId }) => recordId)),
     );
+  });
+
+  let statements = 0;
+  const run = (text: string): Promise<{ panel_id: Buffer }[]> =>
+    database.query({ name: `test-scopes-${(statements += 1)}`, text });
+
+  test('scopes of the version before learn from their record which key they are of; one without is of the oldest', async () => {
+    const before = await open();
+    const old = await push(before, ['one']);
+    await published(before, 2n);
+    await before.close();
+    await run('UPDATE scope SET panel_id = NULL');
+    const unmarked = await openWith(sealingKeysOf(next, sealingKey));
+    expect(await statementsOf(unmarked)).toContainEqual(old[0]);
+    await unmarked.close();
+
+    const [, update = ''] = /^(UPDATE [^;]*);/m.exec(await readFile(MIGRATION, 'utf8')) ?? [];
+    await run(update);
+    const rows = await run('SELECT panel_id FROM scope');
+    expect(rows.map(({ panel_id }) => panel_id.toString('hex'))).toEqual([panelOf(sealingKey)]);
   });
 });
