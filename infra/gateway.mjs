@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pathsOf, replaceFile } from './federation.mjs';
+import { digestOfCode } from './gateway-code.mjs';
 import { formatLog, readLogTail } from './gateway-log.mjs';
 import { findStartTime, isAlive, stopProcess } from './processes.mjs';
 import { Refusal } from './steps.mjs';
@@ -34,7 +35,7 @@ function gatewayEnvironment(organisation, { port, natsUrl }) {
   };
 }
 
-/** The gateway that an earlier run started and that still runs: `{ pid, port, configuration }`; else undefined. */
+/** The gateway that an earlier run started and that still runs: `{ pid, port, code, configuration }`; else undefined. */
 export function findGateway(organisation) {
   const { gateway } = readRecord(organisation) ?? {};
   if (!gateway || !isAlive(gateway.pid) || findStartTime(gateway.pid) !== gateway.start) return undefined;
@@ -46,10 +47,13 @@ export function findLastPort(organisation) {
   return readRecord(organisation)?.gateway.port;
 }
 
-/** Whether a running gateway was started with this configuration and answers. */
-export async function isUsable(gateway, organisation, natsUrl) {
-  if (gateway.configuration !== configurationOf(organisation, { port: gateway.port, natsUrl })) return false;
-  return waitUntilReady(gateway, 5_000);
+/** Why a running gateway has to be started anew: its code or configuration is another one now, or it does not answer; else undefined. */
+export async function findStaleness(gateway, organisation, natsUrl) {
+  if (gateway.code !== digestOfCode()) return 'as it runs other code than is here now';
+  if (gateway.configuration !== configurationOf(organisation, { port: gateway.port, natsUrl })) {
+    return 'as its configuration has changed';
+  }
+  return (await waitUntilReady(gateway, 5_000)) ? undefined : 'as it does not answer';
 }
 
 /** Starts the gateway at a port, and with a NATS server if there is one; resolves when it is ready. @throws {Refusal} with the end of its log when it does not come up. */
@@ -58,6 +62,7 @@ export async function startGateway(organisation, place) {
   rotate(paths.log);
   const from = existsSync(paths.log) ? statSync(paths.log).size : 0;
   const output = openSync(paths.log, 'a', 0o600);
+  const code = digestOfCode();
   const child = spawn(getNode(), [main], {
     cwd: root,
     env: gatewayEnvironment(organisation, place),
@@ -70,6 +75,7 @@ export async function startGateway(organisation, place) {
     pid: child.pid,
     start: findStartTime(child.pid),
     port: place.port,
+    code,
     configuration: configurationOf(organisation, place),
   };
   replaceFile(paths.gateway, JSON.stringify({ gateway }), 0o600);

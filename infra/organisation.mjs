@@ -4,8 +4,8 @@ import { credentialsOf, pathsOf, removeFromFederation, replaceFile, writeFederat
 import {
   findGateway,
   findLastPort,
+  findStaleness,
   isSeeded,
-  isUsable,
   seedGateway,
   startGateway,
   stopGateway,
@@ -92,14 +92,13 @@ async function startNatsOnce(organisation, program, port) {
 
 async function startGatewayOnce(organisation, credentials, natsUrl) {
   const running = findGateway(organisation);
-  if (running && (await isUsable(running, organisation, natsUrl))) {
+  const staleness = running && (await findStaleness(running, organisation, natsUrl));
+  if (running && staleness === undefined) {
     await step(`Gateway of ${organisation.name}`, async () => `was already running on port ${running.port}`);
     return running.port;
   }
   if (running) {
-    await step(`Gateway of ${organisation.name} stopped, to be started anew`, () =>
-      stopGateway(organisation),
-    );
+    await step(`Gateway of ${organisation.name} stopped, ${staleness}`, () => stopGateway(organisation));
   }
   const wanted = findLastPort(organisation) ?? organisation.defaultPort;
   const port = await findFreePort(wanted);

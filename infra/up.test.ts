@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -174,6 +174,17 @@ describe('npm run up', () => {
     expect(again.output).toMatch(/Gateway.*already running/);
     expect(await readGateway()).toEqual(gateway);
     expect(await readFederation()).toEqual(federation);
+  });
+
+  test('starts a gateway anew once its code is another, and says why', async () => {
+    await upAcme();
+    const { pid } = await readGateway();
+    await appendFile(join(clone, 'apps/gateway/main.mjs'), '// changed\n');
+    const { code, output } = await upAcme();
+    expect(code).toBe(0);
+    expect(output).toContain('Gateway of acme.example stopped, as it runs other code than is here now');
+    expect((await readGateway()).pid).not.toBe(pid);
+    expect((await upAcme()).output).toMatch(/Gateway.*already running/);
   });
 
   test('lets two runs at once start one gateway', async () => {
