@@ -1,9 +1,9 @@
 import {
   type CatalogStatus,
   ClientError,
+  countDeadLetters,
   type EquivocationSummary,
   getCatalog,
-  listDeadLetters,
   listEquivocations,
   listPeers,
   listUndecidedHeads,
@@ -20,7 +20,7 @@ export type FederationStanding = {
   readonly catalog: CatalogStatus;
   readonly equivocations: readonly EquivocationSummary[];
   readonly undecidedHeads: readonly UndecidedHeadSummary[];
-  /** How many messages were given up on; undefined where only an operator may know. */
+  /** How many messages were given up on; undefined where only an operator may know, or the gateway's version can't say. */
   readonly deadLetters: number | undefined;
 };
 
@@ -32,7 +32,7 @@ export async function findStanding(session: Session): Promise<FederationStanding
       getCatalog(session),
       listEquivocations(session),
       listUndecidedHeads(session),
-      countDeadLetters(session),
+      findDeadLetterCount(session),
     ]);
     return { peers, catalog, equivocations, undecidedHeads, deadLetters };
   } catch (error) {
@@ -41,11 +41,12 @@ export async function findStanding(session: Session): Promise<FederationStanding
   }
 }
 
-async function countDeadLetters(session: Session): Promise<number | undefined> {
+async function findDeadLetterCount(session: Session): Promise<number | undefined> {
   try {
-    return (await listDeadLetters(session)).length;
+    return await countDeadLetters(session);
   } catch (error) {
-    if (error instanceof ClientError && error.code === 'DENIED') return undefined;
+    if (error instanceof ClientError && (error.code === 'DENIED' || error.code === 'REJECTED'))
+      return undefined;
     throw error;
   }
 }

@@ -30,7 +30,7 @@ export async function chooseGateway(io: Io, text: string | undefined): Promise<G
       'USAGE',
       only === undefined
         ? 'No organisation is known. Run "npm run up" in the clone, or "dockchains login host:port".'
-        : `Several organisations are known: ${known}. Name one of them.`,
+        : `Several organisations are known: ${known}. Name one of them, as in "--registry ${only.name}" or "dockchains login ${only.name}".`,
     );
   }
   const name = text.replace(/\/+$/, '');

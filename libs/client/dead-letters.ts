@@ -20,10 +20,20 @@ export type DeadLetter = z.output<typeof letterSchema>;
 
 const FIELDS = 'id organisation subject reason buriedAt bytes beginning';
 const LETTERS = listOf('deadLetters', { node: letterSchema, fields: FIELDS, scope: OPERATOR_SCOPE });
+const COUNT: Operation<{ deadLetterCount: number }> = {
+  document: '{ deadLetterCount }',
+  data: z.object({ deadLetterCount: z.int().nonnegative() }),
+  scope: OPERATOR_SCOPE,
+};
 
 /** Lists the messages of peers that were given up on, oldest first, for operators. @throws ClientError of every code */
 export function listDeadLetters(session: Session): Promise<readonly DeadLetter[]> {
   return collectList(session, LETTERS);
+}
+
+/** Counts them, for operators. @throws ClientError of every code; REJECTED by a gateway of a version that can't */
+export async function countDeadLetters(session: Session): Promise<number> {
+  return (await graphql(session, COUNT, {})).deadLetterCount;
 }
 
 /** What is done with a message: it is taken in anew, or forgotten. */

@@ -25,6 +25,7 @@ export { verifyCheckpoint } from './checkpoint.ts';
 export { collect, type CollectionStep, type CollectOptions } from './collection.ts';
 export {
   changeDeadLetter,
+  countDeadLetters,
   type DeadLetter,
   type DeadLetterMutation,
   listDeadLetters,

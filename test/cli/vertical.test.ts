@@ -159,6 +159,14 @@ describe('a publisher', () => {
     );
   });
 
+  test('says what to do about a ledger that the policy has no key of', async () => {
+    const policy = join(place.folder, 'other.policy');
+    await writeFile(policy, 'quorum none\n');
+    const { exitCode, stdout } = await place.run('status', '--policy', policy);
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain(`the policy has no key of it; "dockchains login ${gateway.host}" pins one`);
+  });
+
   test('searches, once the catalog has followed', async () => {
     expect(await json('search', 'ap')).toMatchObject({ matches: 0 });
     await expect
@@ -182,6 +190,10 @@ describe('a publisher', () => {
 describe('an operator', () => {
   beforeAll(async () => {
     await login(gateway.operator);
+  });
+
+  test('sees how many messages were given up on', async () => {
+    expect(await json('status')).toMatchObject({ organisations: [{ deadLetters: 0 }] });
   });
 
   test('builds the catalog anew', async () => {

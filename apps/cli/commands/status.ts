@@ -106,7 +106,7 @@ async function statusOf(io: Io, gateway: Gateway, trust: Trust | undefined): Pro
     const ledgers = await Promise.all(
       logs.map(async ({ origin }) => {
         const head = await findLedger(session, origin);
-        return { origin, head, ...judge(head, trust) };
+        return { origin, head, ...judge(head, trust, gateway) };
       }),
     );
     const standing = await findStanding(session);
@@ -119,11 +119,15 @@ async function statusOf(io: Io, gateway: Gateway, trust: Trust | undefined): Pro
   }
 }
 
-function judge(ledger: LedgerHead | undefined, trust: Trust | undefined): Judgement {
+function judge(ledger: LedgerHead | undefined, trust: Trust | undefined, { registry }: Gateway): Judgement {
   if (ledger === undefined) return { state: 'announced, but not there', exitCode: 1 };
   if (ledger.frozen !== null) return { state: `frozen: ${ledger.frozen}`, exitCode: 3 };
   if (ledger.checkpoint === null) return { state: 'empty', exitCode: 0 };
   if (trust === undefined) return { state: 'unverified: no policy', exitCode: 0 };
+  if (!trust.policy.logs.some(({ key }) => key.name === ledger.origin)) {
+    const state = `unverified: the policy has no key of it; "dockchains login ${registry}" pins one`;
+    return { state, exitCode: 1 };
+  }
   try {
     const { checkpoint, witnesses } = verifyCheckpoint(ledger.checkpoint, trust.policy);
     if (checkpoint.origin !== ledger.origin)

@@ -22,7 +22,10 @@ export type GraphqlServices = {
   readonly access: Access;
   readonly catalog: Catalog;
   readonly ledgers: Ledgers;
-  readonly messages: Pick<Messages, 'listDeadLetters' | 'replayDeadLetter' | 'dropDeadLetter' | 'status'>;
+  readonly messages: Pick<
+    Messages,
+    'listDeadLetters' | 'countDeadLetters' | 'replayDeadLetter' | 'dropDeadLetter' | 'status'
+  >;
   readonly mirroring: Pick<Mirroring, 'policies'>;
   readonly peers: Peers;
   readonly replicas: {

@@ -31,6 +31,7 @@ export const QUERIES: Readonly<Record<string, FieldRow>> = {
   equivocations: { need: 'nothing' },
   undecidedHeads: { need: 'nothing' },
   deadLetters: { need: 'operator' },
+  deadLetterCount: { need: 'operator' },
   _service: { need: 'nothing' },
   _entities: {
     need: 'nothing',

@@ -21,6 +21,14 @@ export const deadLettersTypes = {
         read: ({ after = '0', limit }) => messages.listDeadLetters({ after: parseId(after), limit }),
       });
     },
+    deadLetterCount: async (
+      _: unknown,
+      _arguments: unknown,
+      { access, principal, messages }: GraphqlContext,
+    ): Promise<number> => {
+      await access.requireOperator(principal);
+      return messages.countDeadLetters();
+    },
   },
 
   Mutation: {
