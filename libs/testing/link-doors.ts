@@ -1,6 +1,12 @@
 import { once } from 'node:events';
-import { createServer as createHttpServer } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  request,
+  type ServerResponse,
+} from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, Socket } from 'node:net';
+import { pipeline } from 'node:stream';
 
 import type { Link } from './link.ts';
 
@@ -16,10 +22,13 @@ const MAX_GREETING_BYTES = 64 * 1024;
 
 /**
  * Starts an HTTP proxy for the requests that leave one organisation (`http_proxy`): each is carried by the link to whom it is for, `<address>:<port>`,
- * and goes straight on where `findLink` knows none.
+ * and goes straight on where `findLink` knows none. Some clients ask for a tunnel (CONNECT), others name the whole URL (RFC 9112, absolute-form).
  */
 export async function startWayOut(findLink: (host: string) => Link | undefined): Promise<LinkDoor> {
-  const server = createHttpServer((_request, answer) => answer.writeHead(405).end());
+  const server = createHttpServer((asked, answer) => {
+    const { port } = server.address() as AddressInfo;
+    passOn(asked, answer, port);
+  });
   const sockets = new Set<Socket>();
   server.on('connect', (request, caller, head) => {
     if (!(caller instanceof Socket)) return;
@@ -31,6 +40,26 @@ export async function startWayOut(findLink: (host: string) => Link | undefined):
     join(link, caller, callee);
   });
   return open(server, sockets);
+}
+
+/** Sends a request of absolute form on through a tunnel of the way out at `port`, so that its link carries it; where that fails the caller is cut off too. */
+function passOn(asked: IncomingMessage, answer: ServerResponse, port: number): void {
+  const { method = 'GET', url = '', headers } = asked;
+  const end = (): void => {
+    answer.destroy();
+  };
+  const tunnel = request({ host: '127.0.0.1', port, method: 'CONNECT', path: URL.parse(url)?.host ?? '' });
+  tunnel.on('error', end).once('connect', (_response, socket: Socket) => {
+    socket.on('error', end);
+    const sent = request(url, { method, headers, createConnection: () => socket });
+    sent.on('error', end).once('response', (got) => {
+      answer.writeHead(got.statusCode ?? 502, got.headers);
+      pipeline(got, answer, () => undefined);
+    });
+    answer.once('close', () => sent.destroy());
+    pipeline(asked, sent, () => undefined);
+  });
+  tunnel.end();
 }
 
 /**

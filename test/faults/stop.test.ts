@@ -30,7 +30,7 @@ test('a gateway whose PostgreSQL hangs stops in its time, says what it waited fo
   const tookMs = performance.now() - began;
   expect(gateway.process.exitCode).toBe(UNFINISHED);
   expect(tookMs).toBeGreaterThan(1000 * STOP_SECONDS - 100);
-  expect(tookMs).toBeLessThan(1000 * STOP_SECONDS + 5_000);
+  expect(tookMs).toBeLessThan(1000 * STOP_SECONDS + 15_000);
   expect(gateway.logs()).toMatch(/"waiting":\["[a-z]+"[^\]]*\],"seconds":2,"msg":"stopping took too long/);
 
   await killProcesses(halted);
@@ -41,4 +41,4 @@ test('a gateway whose PostgreSQL hangs stops in its time, says what it waited fo
   await verifyPushes(gateway.url, databaseUrl, [push]);
   await gateway.stop();
   expect(gateway.process.exitCode).toBe(0);
-}, 60_000);
+}, 120_000);
