@@ -37,7 +37,7 @@ const LENGTH = /^[0-9]{1,15}$/;
 /**
  * Sends a GET on a connection of its own, for a body that is large. Undefined where that is not the way: TLS, which costs more than the copies; a proxy; and every answer
  * but a plain one of 200 or 206 with its length, which is then asked for again by {@link sendStreamed}. It takes of HTTP/1.1 (RFC 9112) what such an answer has, and
- * leaves the rest to Node's client, which copies each byte twice on its way: a quarter of the processor time of a first pull from a mirror.
+ * leaves the rest to Node's client, which copies each byte twice on its way: measured, 115 ms of processor time for 100 MiB instead of 20.
  * @throws ClientError TIMEOUT
  */
 export async function sendDirect(request: StreamedRequest): Promise<DirectResponse | undefined> {
