@@ -108,12 +108,16 @@ test('stores a single POST with the digest at once', async () => {
 });
 
 test.each([
-  { name: 'the blob is not there', from: 'public/exact/mount-2' },
-  { name: 'the repository does not exist', from: 'public/exact/never-pushed' },
-  { name: 'the repository is of another registry', from: 'library/alpine' },
-  { name: 'the repository has no name that could be', from: 'Not:A/Name' },
-])('falls back to an upload where $name to be mounted from', async ({ from }) => {
-  const repository = await open('mount-1');
+  { name: 'the blob is not there', from: 'public/exact/mount-2', sources: ['public/exact/mount-2'] },
+  {
+    name: 'the repository does not exist',
+    from: 'public/exact/never-pushed',
+    sources: ['public/exact/never-pushed'],
+  },
+  { name: 'the repository is of another registry', from: 'library/alpine', sources: [] },
+  { name: 'the repository has no name that could be', from: 'Not:A/Name', sources: [] },
+])('falls back to an upload where $name to be mounted from', async ({ from, sources }) => {
+  const repository = await registry.repository('public/exact/mount-1', sources);
   const query = { mount: random().digest, from };
   expect((await repository.request('POST', 'blobs/uploads/', { query })).status).toBe(202);
 });

@@ -24,8 +24,11 @@ export type Repository = {
 /** The gateway under test. */
 export type Registry = {
   url(): string;
-  /** Gives a repository of a name in the public namespace: everybody may read it, the client may do all in it. */
-  repository(name: string): Promise<Repository>;
+  /**
+   * Gives a repository of a name in the public namespace: everybody may read it, the client may do all in it. Its token also lets
+   * it pull from `sources`.
+   */
+  repository(name: string, sources?: readonly string[]): Promise<Repository>;
   request(method: string, path: string, headers?: Record<string, string>): Promise<Reply>;
 };
 
@@ -45,13 +48,21 @@ export function useRegistry(): Registry {
 
   return {
     url: () => running().url,
-    repository: (name) => openRepository(running(), name),
+    repository: (name, sources = []) => openRepository(running(), name, sources),
     request: (method, path, headers = {}) => send(method, new URL(path, running().url), { headers }),
   };
 }
 
-async function openRepository(gateway: Gateway, name: string): Promise<Repository> {
-  const token = await gateway.token(gateway.publisher, `repository:${name}:pull,push,delete`);
+async function openRepository(
+  gateway: Gateway,
+  name: string,
+  sources: readonly string[],
+): Promise<Repository> {
+  const token = await gateway.token(
+    gateway.publisher,
+    `repository:${name}:pull,push,delete`,
+    ...sources.map((source) => `repository:${source}:pull`),
+  );
   const authorization = { authorization: `Bearer ${token}` };
   return {
     name,
