@@ -16,7 +16,7 @@ const CLOSE_MS = 4_000;
 const SWEEP_MS = 3_600_000;
 const IDLE_CHECK_MS = 50;
 
-/** Runs the gateway until SIGTERM or SIGINT, then ends what is under way and returns. */
+/** Runs the gateway until SIGTERM or SIGINT, then ends what is under way, and the process. */
 export async function serve(config: Config, observer: CommitObserver = {}): Promise<void> {
   const stopped = nextSignal();
   const log = pino({ level: config.logLevel, serializers: { err: describeError } });
@@ -40,6 +40,8 @@ export async function serve(config: Config, observer: CommitObserver = {}): Prom
   await services.close(awaitPart);
   await awaitPart('tracing', async () => tracing?.close());
   log.info({ cutConnections: cut }, 'stopped');
+  // Requests that were cut off may have left others behind them, which wait for peers.
+  process.exit(0);
 }
 
 function nextSignal(): Promise<NodeJS.Signals> {

@@ -14,7 +14,7 @@ export type AwaitPart = <Value>(part: string, end: () => Promise<Value>) => Prom
 
 /**
  * Begins to stop within `ms` milliseconds: then what is still waited for is logged, and the process exits with {@link UNFINISHED}. Every part is made to
- * be killed at any moment, so nothing is lost by that. What keeps the process alive behind the last part counts as `connections`.
+ * be killed at any moment, so nothing is lost by that.
  */
 export function boundStop(ms: number, log: Pick<FastifyBaseLogger, 'error'>): BoundedStop {
   const waiting = new Set<string>();
