@@ -1,5 +1,4 @@
 import { type BoundedRequest, type BoundedResponse, type Fetch, send, statusError } from './http.ts';
-import { type DirectResponse, sendDirect } from './direct-body.ts';
 import { sendStreamed, type StreamedRequest, type StreamedResponse } from './http-stream.ts';
 import { type Challenge, type Credentials, findChallenge, openTokenSource } from './token.ts';
 
@@ -20,11 +19,6 @@ export type Session = {
    * @throws ClientError of every code
    */
   stream(request: StreamedPathRequest): Promise<StreamedResponse>;
-  /**
-   * As {@link stream}, for a body so large that a connection of its own is worth it: undefined where it can't be had so, and is to be asked for as others are.
-   * @throws ClientError TIMEOUT
-   */
-  direct(request: StreamedPathRequest): Promise<DirectResponse | undefined>;
 };
 
 /** A request by path whose answer is read as it comes. */
@@ -58,7 +52,6 @@ export function openSession({ url, credentials, fetch = globalThis.fetch }: Sess
 
   return {
     url: root,
-    direct: ({ path, ...request }) => sendDirect({ ...request, url: `${root}${path}` }),
     stream: async ({ path, ...request }) => {
       const whole = { ...request, url: `${root}${path}` };
       const first = await sendStreamed(whole);

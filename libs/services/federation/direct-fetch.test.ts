@@ -78,9 +78,9 @@ describe('a peer that sends us to where only this machine may ask', () => {
       parseRepositoryName('public/app'),
     );
     if (holder === undefined) throw new Error('The peer is a holder.');
-    await expect(
-      openBlobAt(holder, { digest: BLOB, size: 2 ** 21, start: 0, via: 'acme.example' }),
-    ).rejects.toThrow(ClientError);
+    await expect(openBlobAt(holder, { digest: BLOB, start: 0, via: 'acme.example' })).rejects.toThrow(
+      ClientError,
+    );
     expect(asked).toEqual([]);
   });
 
@@ -98,9 +98,7 @@ describe('a peer that sends us to where only this machine may ask', () => {
       },
     ).list('globex.example', parseRepositoryName('public/app'));
     if (holder === undefined) throw new Error('The peer is a holder.');
-    await expect(
-      openBlobAt(holder, { digest: BLOB, size: 2 ** 21, start: 0, via: 'acme.example' }),
-    ).rejects.toMatchObject({
+    await expect(openBlobAt(holder, { digest: BLOB, start: 0, via: 'acme.example' })).rejects.toMatchObject({
       code: 'DENIED',
     });
     expect(asked).toEqual([]);

@@ -4,10 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 
-import { digestOf } from '@dockchains/oci';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
-import type { BlobStore, FillingSource } from './blob-store.ts';
+import type { BlobStore } from './blob-store.ts';
 import { openFileBlobStore } from './file-blob-store.ts';
 
 const ID = 'upload-1';
@@ -77,41 +76,4 @@ test('tells no hash of a source that broke off, nor of bytes that it has not see
   const restarted = await openFileBlobStore(root);
   await restarted.appendUpload(ID, PIECE, Readable.from([Buffer.from('def')]), { onHashed });
   expect(onHashed).not.toHaveBeenCalled();
-});
-
-/** A source that fills what it is given with as many bytes at a time, and then fails or ends. */
-const filling = (bytes: Buffer, atOnce: number, failure?: Error): FillingSource => ({
-  async fill({ room, take }) {
-    for (let at = 0; at < bytes.length;) {
-      const copied = bytes.copy(room(), 0, at, at + atOnce);
-      at += copied;
-      await take(copied);
-    }
-    if (failure !== undefined) throw failure;
-  },
-});
-
-test.each([1_000_003, 2 * PIECE])(
-  'takes a source that writes into its memory, %d bytes at a time',
-  async (atOnce) => {
-    const bytes = randomBytes(5 * PIECE + 11);
-    await store.appendUpload(ID, 0, Readable.from([bytes.subarray(0, 7)]));
-    const received = bytes.length - 7;
-    expect(await store.appendUpload(ID, 7, filling(bytes.subarray(7), atOnce))).toEqual({ received });
-    const digest = digestOf(bytes);
-    expect(await store.commitUpload(ID, digest)).toEqual({ size: bytes.length });
-    expect((await store.read(digest, bytes.length)).equals(bytes)).toBe(true);
-  },
-);
-
-test('keeps what came before such a source failed, and nothing of one that gives too much', async () => {
-  const bytes = randomBytes(2 * PIECE + 11);
-  const failing = filling(bytes, PIECE, new Error('gone'));
-  await expect(store.appendUpload(ID, 0, failing)).rejects.toMatchObject({
-    ...{ code: 'SOURCE_FAILED', received: bytes.length },
-    cause: expect.objectContaining({ message: 'gone' }) as unknown,
-  });
-  const more = store.appendUpload(ID, bytes.length, filling(bytes, 100_000), { maxBytes: PIECE });
-  await expect(more).rejects.toMatchObject({ code: 'TOO_LARGE' });
-  expect(await store.uploadSize(ID)).toBe(bytes.length);
 });

@@ -19,14 +19,6 @@ export type OpenBlob = AsyncDisposable & {
 /** Where the bytes of an upload come from. */
 export type ByteSource = Readable | AsyncIterable<Buffer>;
 
-/**
- * A source that writes its bytes into memory of the store's, so that nobody copies them: it asks for `room` before each read, says with `take` how many came,
- * and waits for what that gives. It rejects with what `take` throws or rejects with, and where it breaks off or stops: an append's `signal` is not for it.
- */
-export type FillingSource = {
-  fill(taker: { room: () => Buffer; take: (bytes: number) => Promise<void> | undefined }): Promise<void>;
-};
-
 /** What a source was that may be short: all its bytes and why it ended, if not by itself; or its first bytes, and the source for those behind. */
 export type ShortSource =
   | { readonly bytes: Buffer; readonly failure?: BlobStoreError }
@@ -116,7 +108,7 @@ export type BlobStore = {
   appendUpload(
     id: string,
     offset: number,
-    source: ByteSource | FillingSource,
+    source: ByteSource,
     options?: AppendOptions,
   ): Promise<{ received: number }>;
   /**

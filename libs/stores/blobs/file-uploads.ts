@@ -6,14 +6,7 @@ import { pipeline } from 'node:stream/promises';
 
 import { type Digest, digestAlgorithm, type DigestAlgorithm, digestHex } from '@dockchains/oci';
 
-import type {
-  AppendOptions,
-  BlobRange,
-  ByteSource,
-  FillingSource,
-  OpenBlob,
-  UploadInfo,
-} from './blob-store.ts';
+import type { AppendOptions, BlobRange, ByteSource, OpenBlob, UploadInfo } from './blob-store.ts';
 import { type DurableFolder, syncFolder, writeFully } from './durable.ts';
 import { BlobStoreError, hasErrno } from './errors.ts';
 import { openBlobOf } from './open-blob.ts';
@@ -77,7 +70,7 @@ export class FileUploads {
   append(
     id: string,
     offset: number,
-    source: ByteSource | FillingSource,
+    source: ByteSource,
     options: AppendOptions = {},
   ): Promise<{ received: number }> {
     return this.#exclusively(id, async () => {
@@ -160,11 +153,7 @@ export class FileUploads {
   async #write(
     id: string,
     file: FileHandle,
-    {
-      offset,
-      source,
-      options,
-    }: { offset: number; source: ByteSource | FillingSource; options: AppendOptions },
+    { offset, source, options }: { offset: number; source: ByteSource; options: AppendOptions },
   ): Promise<Written> {
     const before = await file.stat({ bigint: true });
     const cut = await cutTo(file, Number(before.size), offset);

@@ -3,7 +3,6 @@ export {
   type BlobRange,
   type BlobStore,
   type ByteSource,
-  type FillingSource,
   type OpenBlob,
   type SetAside,
   type ShortSource,

@@ -1,4 +1,4 @@
-import type { AppendOptions, ByteSource, FillingSource } from './blob-store.ts';
+import type { AppendOptions, ByteSource } from './blob-store.ts';
 import { drainSource } from './drain-source.ts';
 import { BlobStoreError } from './errors.ts';
 import type { PieceFile } from './piece-file.ts';
@@ -22,7 +22,7 @@ export type WriteTarget = { file: PieceFile; offset: number; hash: PieceHash | u
  */
 export async function writeStream(
   { file, offset, hash }: WriteTarget,
-  source: ByteSource | FillingSource,
+  source: ByteSource,
   { head, maxBytes = Infinity, signal, onReadable, onReceived, onHashed }: AppendOptions,
 ): Promise<Written> {
   const pending: Promise<void>[] = [];
@@ -66,33 +66,21 @@ export async function writeStream(
     }
     return pending.length >= MAX_PENDING ? pending.shift() : undefined;
   };
-  const bound = (length: number): void => {
-    if (received + length <= maxBytes) return;
-    throw new BlobStoreError(
-      'TOO_LARGE',
-      `The upload would be longer than the ${maxBytes} bytes left to it.`,
-    );
-  };
-  const roomLeft = (): Buffer => {
-    if (piece === undefined) [piece, filled] = [takePiece(), 0];
-    return piece.subarray(filled, room);
-  };
-  const taken = (length: number): Promise<void> | undefined => {
-    filled += length;
-    received += length;
-    return filled === room ? flush() : undefined;
-  };
-  const takeFilled = (length: number): Promise<void> | undefined => {
-    bound(length);
-    return taken(length);
-  };
   const take = (chunk: Buffer): Promise<void> | undefined => {
-    bound(chunk.length);
+    if (received + chunk.length > maxBytes) {
+      throw new BlobStoreError(
+        'TOO_LARGE',
+        `The upload would be longer than the ${maxBytes} bytes left to it.`,
+      );
+    }
     let full: Promise<void> | undefined;
     for (let from = 0; from < chunk.length;) {
-      const copied = chunk.copy(roomLeft(), 0, from);
+      if (piece === undefined) [piece, filled] = [takePiece(), 0];
+      const copied = chunk.copy(piece, filled, from, from + room - filled);
       from += copied;
-      full = joined(full, taken(copied));
+      filled += copied;
+      received += copied;
+      if (filled === room) full = joined(full, flush());
     }
     countReceived(chunk.length);
     return full;
@@ -100,10 +88,7 @@ export async function writeStream(
 
   try {
     if (head !== undefined) await take(head);
-    const ended =
-      'fill' in source
-        ? await fillFrom(source, { room: roomLeft, take: takeFilled })
-        : await drainSource(source, signal, take);
+    const ended = await drainSource(source, signal, take);
     const last = flush();
     if (onHashed !== undefined && ended.failure === undefined) {
       hash
@@ -123,29 +108,4 @@ export async function writeStream(
 function joined(one: Promise<void> | undefined, other: Promise<void> | undefined): Promise<void> | undefined {
   if (one === undefined || other === undefined) return one ?? other;
   return Promise.all([one, other]).then(() => undefined);
-}
-
-type Taker = Parameters<FillingSource['fill']>[0];
-
-/** Lets a source fill; what the taker refuses is thrown, what the source could not do is reported. */
-async function fillFrom(source: FillingSource, { room, take }: Taker): Promise<{ failure?: unknown }> {
-  let refusal: { readonly error: unknown } | undefined;
-  const refuse = (error: unknown): never => {
-    refusal = { error };
-    throw error;
-  };
-  const watched = (bytes: number): Promise<void> | undefined => {
-    try {
-      return take(bytes)?.catch(refuse);
-    } catch (error) {
-      return refuse(error);
-    }
-  };
-  try {
-    await source.fill({ room, take: watched });
-    return {};
-  } catch (failure) {
-    if (refusal !== undefined) throw refusal.error;
-    return { failure };
-  }
 }

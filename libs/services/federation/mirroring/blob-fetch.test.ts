@@ -42,8 +42,7 @@ afterEach(async () => {
 });
 
 const holder = (): Holder => {
-  const session: Pick<Session, 'url' | 'stream' | 'direct'> = {
-    direct: () => Promise.resolve(undefined),
+  const session: Pick<Session, 'url' | 'stream'> = {
     url: 'http://globex.example',
     stream: ({ headers }) => {
       const body = new PassThrough();

@@ -231,7 +231,7 @@ export class BlobFetch {
   async #take(holder: Holder): Promise<void> {
     const { blobs, uploadId, via } = this.#deps;
     const start = this.#written;
-    const { status, body } = await openBlobAt(holder, { digest: this.digest, size: this.size, start, via });
+    const { status, body } = await openBlobAt(holder, { digest: this.digest, start, via });
     if (start > 0 && status !== 206) {
       body.destroy();
       throw new FederationError('PEER_REFUSED', 'A peer ignored the range.');

@@ -53,23 +53,11 @@ export function isAbsence(error: ClientError): boolean {
 /** Requests from gateway to gateway say so: a mirror that is asked by one answers from what it holds. */
 export const VIA = 'dockchains-via';
 
-// Below that a connection that is there already is the shorter way.
-const DIRECT_BYTES = 1 << 20;
-
-/** Gives the session's holder a request for a blob of `size` bytes from `start` on, as it comes. */
-export async function openBlobAt(
+/** Gives the session's holder a request for a blob from `start` on, as it comes. */
+export function openBlobAt(
   { session, repository }: Pick<Holder, 'repository'> & { readonly session: Session },
-  { digest, size, start, via }: BlobPart & { readonly via: string },
+  { digest, start, via }: { readonly digest: Digest; readonly start: number; readonly via: string },
 ) {
   const headers = { [VIA]: via, ...(start > 0 && { range: `bytes=${start}-` }) };
-  const request = { path: `/v2/${repository}/blobs/${digest}`, headers };
-  const direct = size - start < DIRECT_BYTES ? undefined : await session.direct(request);
-  return direct ?? session.stream(request);
-}
-
-/** The bytes of a blob from `start` on. */
-interface BlobPart {
-  readonly digest: Digest;
-  readonly size: number;
-  readonly start: number;
+  return session.stream({ path: `/v2/${repository}/blobs/${digest}`, headers });
 }
