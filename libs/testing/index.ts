@@ -36,6 +36,7 @@ export { LINKED_STOP_SECONDS, startLinkedFederation } from './linked-federation.
 export type { LinkedFederation, LinkedOrganisation } from './linked-federation.ts';
 export { createShiftedClock } from './shifted-clock.ts';
 export type { ShiftedClock } from './shifted-clock.ts';
+export { exhaustLog } from './exhaust-log.ts';
 export { findMountObstacle, mountSmallDisk } from './small-disk.ts';
 export type { SmallDisk } from './small-disk.ts';
 export { freezeProcesses, killProcesses } from './frozen.ts';

@@ -1,5 +1,4 @@
-import { findMountObstacle, type LinkedOrganisation, type SmallDisk } from '@dockchains/testing';
-import pg from 'pg';
+import { exhaustLog, findMountObstacle, type LinkedOrganisation, type SmallDisk } from '@dockchains/testing';
 import { expect } from 'vitest';
 
 import type { FederationFault } from './federation-faults.ts';
@@ -46,23 +45,6 @@ export const DISK_FAULTS: readonly FederationFault[] = [
     },
   },
 ];
-
-/** Fills the disk of a PostgreSQL, and writes into its log until there is no room for that either and it panics. */
-export async function exhaustLog(url: string, disk: SmallDisk): Promise<void> {
-  // Without room nobody new may be let in.
-  const client = new pg.Client({ connectionString: url });
-  // The server ends the connection when it panics, and the statement says so.
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    await disk.fill();
-    for (;;) await client.query("SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1000000))");
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-  } finally {
-    await client.end().catch(() => undefined);
-  }
-}
 
 async function freePostgres(struck: LinkedOrganisation, disk: SmallDisk): Promise<void> {
   await disk.free();

@@ -10,6 +10,7 @@ import {
   buildImage,
   createDatabaseOn,
   createTestDatabase,
+  exhaustLog,
   findMountObstacle,
   mountSmallDisk,
   startGateway,
@@ -18,7 +19,6 @@ import {
 } from '@dockchains/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { exhaustLog } from './disk-faults.ts';
 import { type AcknowledgedPush, pushImage, PushFailure } from './pusher.ts';
 import { attach, findTraceObstacle } from './strace.ts';
 import { awaitPublished, verifyPushes } from './verify.ts';
