@@ -126,6 +126,7 @@ export async function openServices(
     const { replication } = replicas;
     const mirroring = openMirroring({
       ...{ database, blobs, registry, peers, replication, organisation, clock, log, fetch },
+      signal: stopping.signal,
     });
     const connected = await openGatewayMessages({
       ...{ config, database, ledgers, log, peers, replicas, witness, fetch },

@@ -101,3 +101,16 @@ test('asks again where an idle connection had just been given up', async () => {
   expect((await buffer((await sendStreamed({ url })).body)).toString()).toBe('second');
   expect(asked).toBe(2);
 });
+
+test.each(['before it is answered', 'while its body comes'])('is ended by its signal %s', async (when) => {
+  const stop = new AbortController();
+  const asked = Promise.withResolvers<undefined>();
+  answer = (_request, response) => {
+    if (when.startsWith('while')) response.writeHead(200, { 'content-length': '4' }).write('ab');
+    asked.resolve(undefined);
+  };
+  const reading = sendStreamed({ url, signal: stop.signal }).then(({ body }) => buffer(body));
+  await asked.promise;
+  stop.abort();
+  await expect(reading).rejects.toThrow(/abort/i);
+});

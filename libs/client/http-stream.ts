@@ -11,6 +11,8 @@ export type StreamedRequest = {
   readonly headers?: Readonly<Record<string, string>>;
   /** How long to wait for the answer, and then for each next part of it, in milliseconds. */
   readonly idleMs?: number;
+  /** Ends it, wherever it is. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 /** An answer of 2xx, or 401, whose body comes as it arrives; whoever does not read it to its end destroys it. */
@@ -54,7 +56,7 @@ async function answerOf(request: StreamedRequest): Promise<IncomingMessage> {
   }
 }
 
-function ask({ url, headers, idleMs = IDLE_MS }: StreamedRequest): {
+function ask({ url, headers, signal, idleMs = IDLE_MS }: StreamedRequest): {
   readonly sent: ClientRequest;
   readonly answered: Promise<IncomingMessage>;
 } {
@@ -63,6 +65,7 @@ function ask({ url, headers, idleMs = IDLE_MS }: StreamedRequest): {
   const sent = request(url, {
     headers: { ...headers, 'accept-encoding': 'identity' },
     timeout: idleMs,
+    ...(signal && { signal }),
   });
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     const late = (): ClientError =>

@@ -22,7 +22,7 @@ export type Session = {
 };
 
 /** A request by path whose answer is read as it comes. */
-export type StreamedPathRequest = Omit<StreamedRequest, 'url'> & { readonly path: string };
+export type StreamedPathRequest = Omit<StreamedRequest, 'url' | 'signal'> & { readonly path: string };
 
 /** A request by path below the gateway's root. */
 export type PathRequest = Omit<BoundedRequest, 'url'> & {
@@ -36,10 +36,12 @@ export type SessionOptions = {
   readonly url: string;
   readonly credentials?: Credentials | undefined;
   readonly fetch?: Fetch | undefined;
+  /** Ends what is read as it comes; `fetch` may have one of its own. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 /** Opens a session; nothing is sent yet. */
-export function openSession({ url, credentials, fetch = globalThis.fetch }: SessionOptions): Session {
+export function openSession({ url, credentials, signal, fetch = globalThis.fetch }: SessionOptions): Session {
   const root = url.replace(/\/+$/, '');
   const tokenFor = openTokenSource(fetch, { url: root, credentials });
 
@@ -53,7 +55,7 @@ export function openSession({ url, credentials, fetch = globalThis.fetch }: Sess
   return {
     url: root,
     stream: async ({ path, ...request }) => {
-      const whole = { ...request, url: `${root}${path}` };
+      const whole = { ...request, signal, url: `${root}${path}` };
       const first = await sendStreamed(whole);
       if (first.status !== 401) return first;
       const challenge = findChallenge(first.headers.get('www-authenticate'));

@@ -91,10 +91,12 @@ describe('a peer that sends us to where only this machine may ask', () => {
     });
     const [holder] = await openHolders(
       { list: () => Promise.resolve([globex()]) },
-      // As if the other spoke TLS.
-      (input, init) => {
-        const url = new URL(input instanceof Request ? input.url : input);
-        return fetch(url.href.replace('https:', 'http:'), init);
+      {
+        // As if the other spoke TLS.
+        fetch: (input, init) => {
+          const url = new URL(input instanceof Request ? input.url : input);
+          return fetch(url.href.replace('https:', 'http:'), init);
+        },
       },
     ).list('globex.example', parseRepositoryName('public/app'));
     if (holder === undefined) throw new Error('The peer is a holder.');

@@ -28,12 +28,18 @@ export interface Holders {
 const AVOID_MS = 30_000;
 const MAX_AVOIDED = 1_000;
 
+/** How holders are asked: by which fetch, and until when. */
+export interface HolderRequests {
+  readonly fetch?: Fetch | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Opens the holders among the active peers. */
-export function openHolders(peers: Pick<Peers, 'list'>, fetch?: Fetch): Holders {
+export function openHolders(peers: Pick<Peers, 'list'>, { fetch, signal }: HolderRequests = {}): Holders {
   const avoided = new LRUCache<string, true>({ max: MAX_AVOIDED, ttl: AVOID_MS });
   const sessions = new LRUCache<string, Session>({ max: MAX_AVOIDED });
   const sessionOf = (url: string): Session => {
-    const known = sessions.get(url) ?? openSession({ url, fetch: fetchWithin(url, fetch) });
+    const known = sessions.get(url) ?? openSession({ url, signal, fetch: fetchWithin(url, fetch) });
     sessions.set(url, known);
     return known;
   };

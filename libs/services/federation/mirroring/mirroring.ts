@@ -17,12 +17,12 @@ import type { BlobFetch } from './blob-fetch.ts';
 import { openBlobFetches } from './fetch-blob.ts';
 import { Followers } from './followers.ts';
 import type { Freshness, Replicas } from './freshness.ts';
-import { openHolders } from './holders.ts';
+import { type HolderRequests, openHolders } from './holders.ts';
 import { type MirrorPolicies, openMirrorPolicies } from './policies.ts';
 import { Prefetch } from './prefetch.ts';
 
-/** What mirroring is made of. */
-export interface MirroringDeps {
+/** What mirroring is made of; the signal ends what is asked of others. */
+export interface MirroringDeps extends Pick<HolderRequests, 'signal'> {
   readonly database: Database;
   readonly blobs: BlobStore;
   readonly registry: Pick<Registry, 'getBlob' | 'getManifest' | 'mirrors'>;
@@ -58,7 +58,7 @@ const ABSENT: readonly string[] = ['NAME_UNKNOWN', 'MANIFEST_UNKNOWN', 'BLOB_UNK
 /** Follows the peers' ledgers and serves their repositories, until closed. */
 export function openMirroring(deps: MirroringDeps): Mirroring {
   const { registry, peers, organisation } = deps;
-  const holders = openHolders(peers, deps.fetch);
+  const holders = openHolders(peers, deps);
   const policies = openMirrorPolicies(deps.database);
   const fetchBlob = openBlobFetches({ ...deps, holders, policies });
   const prefetch = new Prefetch({ ...deps, policies, fetchBlob });
