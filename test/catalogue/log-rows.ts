@@ -48,7 +48,7 @@ export const LOG_ROWS: Readonly<Record<string, Row>> = {
       [`${LEDGER}/publish-faults.test.ts`, 'L2: a ledger that was put back with its tile store freezes'],
       [`${LEDGER}/publish-faults.test.ts`, 'L2: a head that a witness knows and the entries contradict'],
       [`${FEDERATION}/replication/faults.test.ts`, 'L2: an older note that is replayed'],
-      ['test/faults/restore.test.ts', 'L2: PostgreSQL put back to an earlier copy'],
+      ['test/faults/restore.long.test.ts', 'L2: PostgreSQL put back to an earlier copy'],
     ],
   },
   L3: {
@@ -65,7 +65,7 @@ export const LOG_ROWS: Readonly<Record<string, Row>> = {
     tests: [
       [`${LEDGER}/ledger.test.ts`, 'L4: resumes after a stop behind step %s'],
       [`${LEDGER}/publish-faults.test.ts`, 'L4: a head that must be cosigned goes on behind a stop'],
-      ['test/faults/steps.test.ts', 'L4: a gateway killed right behind the step'],
+      ['test/faults/steps.long.test.ts', 'L4: a gateway killed right behind the step'],
     ],
   },
   L5: {

@@ -24,9 +24,9 @@ async function pull(gateway: TestGateway, repository: string, digest: string): P
 }
 
 test('what is written on one gateway is read on the other at once', async () => {
-  const { tries, stale } = await readElsewhere(pair, { tries: 1_000, workers: 16 });
+  const { tries, stale } = await readElsewhere(pair, { tries: 200, workers: 16 });
   expect(stale).toEqual([]);
-  expect(tries).toBeGreaterThanOrEqual(1_000);
+  expect(tries).toBeGreaterThanOrEqual(200);
 });
 
 test('a reader that remembers what tags were is found out', async () => {
