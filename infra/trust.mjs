@@ -41,9 +41,10 @@ function countingOf(descriptor) {
   return { name: `${name}/any`, groups: [`group ${name}/any any ${[name, ...former].join(' ')}`] };
 }
 
-// The policy's form has each key once.
+// The policy's form has each public key once: the ledger that goes on with the key of a closed one is named, and that one is not.
 function uniqueByKey(lines) {
-  return [...new Map(lines.toReversed().map((line) => [line.split(' ')[1], line])).values()].toReversed();
+  const keyOf = (line) => line.split(' ')[1].split('+').slice(2).join('+');
+  return [...new Map(lines.toReversed().map((line) => [keyOf(line), line])).values()].toReversed();
 }
 
 // The gateway writes them itself: while a log's key is being replaced, it knows which is to be believed.

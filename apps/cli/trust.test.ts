@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { type BuiltLog, buildLog } from '@dockchains/testing';
+import { encodeVerifierKey, keyId, parseVerifierKey } from '@dockchains/tlog';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { createWorkplace, type Workplace } from './test-io.ts';
@@ -104,6 +105,28 @@ test('former keys come with the first contact, and later from the pinned certifi
   expect(await pinLogs(io, following(acme, forged, 'replaced'))).toMatchObject({ added: [] });
   expect(await pinLogs(io, following(acme, former, 'revoked'))).toMatchObject({ removed: [] });
   expect((await readTrust(io, undefined)).policy.logs).toHaveLength(2);
+});
+
+/** The ledger that goes on with the key of a closed one. */
+const successorOf = (log: BuiltLog): BuiltLog => {
+  const { type, publicKey } = parseVerifierKey(log.verifierKey);
+  const name = `${log.origin}/2`;
+  const verifierKey = encodeVerifierKey({ name, type, publicKey, keyId: keyId(name, type, publicKey) });
+  return { ...log, origin: name, verifierKey };
+};
+
+test('a ledger that goes on with the key of a closed one takes the place of that one', async () => {
+  const successor = successorOf(acme);
+  const described = following(successor, acme, 'replaced');
+  expect(await pinLogs(place.quiet(), described)).toMatchObject({ added: [successor.verifierKey] });
+
+  const io = place.quiet();
+  await put('.config/dockchains/policy', `log ${acme.verifierKey}\nquorum none\n`);
+  expect(await pinLogs(io, described, FINGERPRINT)).toMatchObject({
+    added: [successor.verifierKey],
+    removed: [acme.verifierKey],
+  });
+  expect((await readTrust(io, undefined)).policy.logs.map(({ key }) => key.name)).toEqual([successor.origin]);
 });
 
 test.each([

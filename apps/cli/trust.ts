@@ -76,12 +76,16 @@ export async function pinLogs(io: Io, described: Pinnable, pinnedFingerprint?: s
     lines.push(`log ${verifierKey} ${url}`);
   }
   for (const { key, state } of former) {
-    if (!isBelieved || state === 'revoked' || pinned.includes(key) || added.includes(key)) continue;
+    if (!isBelieved || state === 'revoked' || [...pinned, ...added].some((one) => isSameKey(one, key)))
+      continue;
     added.push(key);
     lines.push(`log ${key}`);
   }
   const revoked = former.filter(({ key, state }) => state === 'revoked' && isVouched(key));
-  const removed = pinned.filter((key) => revoked.some((one) => one.key === key));
+  // A ledger that goes on with the key of a closed one takes its line: the policy's form has each public key once.
+  const isTaken = (key: string): boolean =>
+    isVouched(key) && !added.includes(key) && added.some((one) => isSameKey(one, key));
+  const removed = pinned.filter((key) => revoked.some((one) => one.key === key) || isTaken(key));
   if (added.length > 0 || removed.length > 0) {
     const left = removeLogs(text, removed);
     const next = lines.length === 0 ? left : addLines(left, lines);
@@ -131,6 +135,13 @@ function pinnedKeys(text: string): readonly string[] {
 function removeLogs(text: string, keys: readonly string[]): string {
   return text.replace(/^log[ \t]+(\S+).*(?:\n|$)/gm, (line, key: string) => (keys.includes(key) ? '' : line));
 }
+
+/** Whether two verifier keys, of whatever names, are one public key (C2SP signed-note, Verifier keys). */
+function isSameKey(one: string, other: string): boolean {
+  return publicKeyOf(one) === publicKeyOf(other);
+}
+
+const publicKeyOf = (verifierKey: string): string => verifierKey.split('+').slice(2).join('+');
 
 function nameOf(verifierKey: string): string {
   return verifierKey.slice(0, Math.max(verifierKey.indexOf('+'), 0));

@@ -198,6 +198,12 @@ async function awaitMirrored(
     for (const { descriptor } of image.blobs) {
       const blob = await fetch(`${root}/blobs/${descriptor.digest}`);
       expect((await blob.arrayBuffer()).byteLength).toBe(descriptor.size);
+      // Who pulls has it before it is kept; a mirror that is asked by another gateway answers from what it keeps.
+      await vi.waitFor(async () => {
+        const headers = { 'dockchains-via': 'acme.example' };
+        const kept = await fetch(`${root}/blobs/${descriptor.digest}`, { method: 'HEAD', headers });
+        expect(kept.status).toBe(200);
+      }, AGREE);
     }
   }
 }
