@@ -20,7 +20,7 @@ const STUB_GATEWAY = `
   const name = own('ORGANISATION');
   const keys = own('KEYS_DIR');
   mkdirSync(keys, { recursive: true });
-  writeFileSync(keys + '/trust.policy', 'log ' + name + '/ledger/public+1+A http://log\\nquorum none\\n');
+  writeFileSync(keys + '/trust.policy', 'log ' + name + '/ledger/public+1+' + name[0] + ' http://log\\nquorum none\\n');
   if (own('NATS_URL')) writeFileSync(keys + '/nats-accounts.conf', 'accounts of ' + name);
   const payload = {
     keys: { witness: name + '/witness+1+A', mirror: name + '/mirror+1+A' },
@@ -28,6 +28,7 @@ const STUB_GATEWAY = `
       { role: 'witness', key: name + '/witness+2+BAECAwQ=', state: 'replaced' },
       { role: 'log-public', key: name + '/ledger/public+3+B', state: 'replaced' },
       { role: 'log-public', key: name + '/ledger/public+4+C', state: 'revoked' },
+      { role: 'log-public', key: name + '/ledger/closed+5+i', state: 'replaced' },
     ],
     endpoints: { witness: own('PUBLIC_URL') + '/witness' },
   };
@@ -154,7 +155,7 @@ describe('npm run up', () => {
     expect(federation.organisations[0]?.nats).toMatch(/^nats:\/\/127\.0\.0\.1:\d+$/);
     expect(await readTrust()).toBe(
       [
-        'log acme.example/ledger/public+1+A http://log',
+        'log acme.example/ledger/public+1+a http://log',
         `witness acme.example/witness acme.example/witness+1+A http://${federation.organisations[0]?.registry ?? ''}/witness`,
         ...['witness acme.example/mirror acme.example/mirror+1+A', 'quorum none', ''],
       ].join('\n'),
@@ -245,7 +246,7 @@ describe('npm run up', () => {
     const names = ['acme.example', 'globex.example', 'initech.example'];
     expect((await readFederation()).organisations.map(({ name }) => name)).toEqual(names);
     const trust = await readTrust();
-    // One of the three has replaced its witness's and its log's key, and revoked a log's key before.
+    // One of the three has replaced its witness's and its log's key, revoked a log's key before, and goes on with that of a closed log.
     expect(trust.match(/^log /gm)).toHaveLength(4);
     expect(trust).toContain('\nlog initech.example/ledger/public+3+B\n');
     expect(trust).toContain(
