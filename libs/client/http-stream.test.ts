@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { createServer, IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -73,8 +74,10 @@ test('does not take a reader’s time for the sender’s', async () => {
   answer = (_request, response) => response.end(bytes);
   const { body } = await sendStreamed({ url, idleMs: 100 });
   body.pause();
-  // As long as it would take to give up twice.
-  await new Promise((resolve) => setTimeout(resolve, 250));
+  if (!(body instanceof IncomingMessage)) throw new Error('the body is no answer of HTTP');
+  // It would be given up each time.
+  await once(body.socket, 'timeout');
+  await once(body.socket, 'timeout');
   expect((await buffer(body)).equals(bytes)).toBe(true);
 });
 
