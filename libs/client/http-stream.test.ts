@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer, IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { sendStreamed } from './http-stream.ts';
 
@@ -79,6 +80,69 @@ test('does not take a reader’s time for the sender’s', async () => {
   await once(body.socket, 'timeout');
   await once(body.socket, 'timeout');
   expect((await buffer(body)).equals(bytes)).toBe(true);
+});
+
+describe('over 30 s', () => {
+  let sending: ServerResponse;
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    answer = (_request, response) => {
+      sending = response;
+      response.writeHead(200, { 'content-length': `${1 << 20}` }).flushHeaders();
+    };
+  });
+  afterEach(() => vi.useRealTimers());
+
+  /** Sends so many bytes and reads them. */
+  const pass = async (body: Readable, length: number): Promise<void> => {
+    sending.write(Buffer.alloc(length));
+    for (let left = length; left > 0;) {
+      const bytes: unknown = body.read();
+      if (bytes instanceof Buffer) left -= bytes.length;
+      else await once(body, 'readable');
+    }
+  };
+
+  test('gives up a sender of less than 4 KiB/s, though he is never idle for long', async () => {
+    const { body } = await sendStreamed({ url });
+    const failing = once(body, 'error');
+    await pass(body, 4096 * 30 - 4096);
+    for (let seconds = 14; seconds < 30; seconds += 14) {
+      vi.advanceTimersByTime(14_000);
+      await pass(body, 1);
+    }
+    vi.advanceTimersByTime(1_000);
+    expect(body.destroyed).toBe(false);
+    vi.advanceTimersByTime(1_000);
+    const [error] = (await failing) as [unknown];
+    expect(error).toMatchObject({
+      code: 'TIMEOUT',
+      message: expect.stringMatching(/ in 30 s; less than 122880/),
+    });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('waits on for one of more, for as long as it takes', async () => {
+    const { body } = await sendStreamed({ url });
+    for (let window = 0; window < 4; window += 1) {
+      await pass(body, 4096 * 30);
+      vi.advanceTimersByTime(30_000);
+    }
+    expect(body.destroyed).toBe(false);
+    sending.end(Buffer.alloc((1 << 20) - 4 * 4096 * 30));
+    await buffer(body);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('counts no time in which bytes wait for the reader', async () => {
+    const { body } = await sendStreamed({ url });
+    sending.write('a');
+    await once(body, 'readable');
+    vi.advanceTimersByTime(300_000);
+    expect(body.destroyed).toBe(false);
+    sending.end(Buffer.alloc((1 << 20) - 1));
+    expect((await buffer(body)).length).toBe(1 << 20);
+  });
 });
 
 test('fails where the answer breaks off, and where nobody listens', async () => {

@@ -23,12 +23,14 @@ export type StreamedResponse = {
 };
 
 const IDLE_MS = 15_000;
+// Of what is waited for, or a byte from time to time would hold a transfer's place for ever: 4 KiB/s leave room for many transfers over a slow link.
+const PACE = { bytes: 30 * 4096, ms: 30_000, lookMs: 1_000 };
 const MAX_ERROR_BYTES = 64 * 1024;
 
 /**
  * Sends a GET and gives the answer as soon as its head is there; a 401 passes, for its challenge. By Node's own client, which goes through the same proxies
  * as `fetch` and follows no redirection: `fetch` copies each part once more on its way.
- * @throws ClientError of every code; the body fails with TIMEOUT where it stops coming, and with the connection's own error where it breaks off
+ * @throws ClientError of every code; the body fails with TIMEOUT where it stops coming or comes at less than 4 KiB/s over 30 s, and with the connection's own error where it breaks off
  */
 export async function sendStreamed(request: StreamedRequest): Promise<StreamedResponse> {
   const { url } = request;
@@ -84,11 +86,34 @@ function ask({ url, headers, signal, idleMs = IDLE_MS }: StreamedRequest): {
         if (response.readableLength > 0) socket.setTimeout(idleMs);
         else response.destroy(late());
       });
+      watchPace(response, url);
       resolve(response);
     });
     sent.end();
   });
   return { sent, answered };
+}
+
+/** Gives up an answer that comes too slowly; time in which what has come waits for the reader does not count. */
+function watchPace(response: IncomingMessage, url: string): void {
+  const { socket } = response;
+  let from = socket.bytesRead;
+  let waitedMs = 0;
+  const timer = setInterval(() => {
+    if (response.readableLength > 0) return;
+    waitedMs += PACE.lookMs;
+    if (waitedMs < PACE.ms) return;
+    const bytes = socket.bytesRead - from;
+    if (bytes < PACE.bytes) {
+      const what = `${printable(url)} sent ${bytes} bytes in ${PACE.ms / 1000} s; less than ${PACE.bytes} are given up.`;
+      response.destroy(new ClientError('TIMEOUT', what));
+    }
+    from = socket.bytesRead;
+    waitedMs = 0;
+  }, PACE.lookMs).unref();
+  response.once('close', () => {
+    clearInterval(timer);
+  });
 }
 
 function headersOf({ headers }: IncomingMessage): Headers {
