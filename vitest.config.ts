@@ -5,10 +5,10 @@ export default defineConfig({
   // Node loads this file for everybody; Vitest would load another for our code, whose types are then not the same.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
-    // Who waits for an event waits as long as a busy machine takes.
-    expect: { poll: { timeout: 30_000 } },
+    // Who waits for an event waits as long as a slow machine takes that does other things besides.
+    testTimeout: 180_000,
+    hookTimeout: 240_000,
+    expect: { poll: { timeout: 60_000 } },
     // Two cores are what tests are tried with; each may start gateways that keep a third busy.
     maxWorkers: 2,
     projects: [

@@ -23,7 +23,7 @@ const readLedger = async (count: number) => {
     const { body } = await session.call('/v2/../log/public/checkpoint');
     return Number(body.toString().split('\n')[1]);
   };
-  await expect.poll(size, { timeout: 20_000 }).toBe(count);
+  await expect.poll(size).toBe(count);
   const tile = count === TILE_WIDTH ? '000' : `000.p/${count}`;
   const { body } = await session.call(`/v2/../log/public/tile/entries/${tile}`);
   return [...parseBundle(body, count)].map((entry) => ({

@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { type GatewayOptions, startGateway, type TestGateway } from './gateway.ts';
-import { findFreePort, startNats, type TestNats } from './nats.ts';
+import { startNats, type TestNats } from './nats.ts';
 import { makePeers } from './peering.ts';
+import { findFreePort } from './ports.ts';
 
 /** An organisation with a database, a gateway and a NATS server of its own. */
 export interface TestOrganisation {

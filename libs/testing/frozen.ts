@@ -21,7 +21,7 @@ export async function freezeProcesses(pids: readonly number[]): Promise<readonly
       const awake = listProcesses().filter(({ pid, state }) => frozen.has(pid) && !/^[TZ]/.test(state));
       if (awake.length > 0) throw new Error(`Process ${awake[0]?.pid ?? 0} does not halt.`);
     },
-    { timeout: 10_000, interval: 5 },
+    { timeout: 60_000, interval: 5 },
   );
   return [...frozen];
 }
@@ -34,7 +34,7 @@ export async function killProcesses(pids: readonly number[]): Promise<void> {
       const left = listProcesses().find(({ pid, state }) => pids.includes(pid) && !state.startsWith('Z'));
       if (left !== undefined) throw new Error(`Process ${left.pid} does not end.`);
     },
-    { timeout: 10_000, interval: 5 },
+    { timeout: 60_000, interval: 5 },
   );
 }
 

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 
 import { inject } from 'vitest';
 
+import { findFreePort } from './ports.ts';
 import { copyTemplate, createEmptyDatabase, type TestDatabase } from './postgres.ts';
 
 const MAIN = join(import.meta.dirname, '../../apps/gateway/main.mjs');
@@ -107,8 +108,9 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
 
   const program = options.main ?? MAIN;
   if (!isSeeded) await seed(environment('127.0.0.1:0'), options.seed);
-  let child = launch(program, environment('127.0.0.1:0'), output);
-  const host = await addressOf(child, output);
+  const host = `127.0.0.1:${await findFreePort()}`;
+  let child = launch(program, environment(host), output);
+  await awaitListening(child, output);
   const url = `http://${host}`;
 
   const end = async (signal: NodeJS.Signals): Promise<void> => {
@@ -132,7 +134,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     kill9: () => end('SIGKILL'),
     async restart() {
       child = launch(program, environment(host), output);
-      await addressOf(child, output);
+      await awaitListening(child, output);
     },
     spawn: (...command) =>
       spawn(process.execPath, [program, ...command], {
@@ -203,15 +205,13 @@ function launch(main: string, env: NodeJS.ProcessEnv, output: string[]): ChildPr
   return child;
 }
 
-/** Waits for the line in which a gateway says where it listens. */
-function addressOf(child: ChildProcess, output: readonly string[]): Promise<string> {
+/** Waits for the line in which a gateway says that it listens. */
+function awaitListening(child: ChildProcess, output: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     let printed = '';
     child.stdout?.on('data', (chunk: string) => {
       printed += chunk;
-      const line = /^.*"msg":"listening".*$/m.exec(printed)?.[0];
-      const address = line === undefined ? undefined : /"address":"([^"]+)"/.exec(line)?.[1];
-      if (address !== undefined) resolve(address);
+      if (printed.includes('"msg":"listening"')) resolve();
     });
     child.once('error', reject);
     child.once('exit', (code) => {

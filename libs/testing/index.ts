@@ -43,5 +43,6 @@ export { freezeProcesses, killProcesses } from './frozen.ts';
 export { cutPower } from './power.ts';
 export { startRecorder } from './recorder.ts';
 export type { Recorder } from './recorder.ts';
-export { findFreePort, startNats } from './nats.ts';
+export { findFreePort } from './ports.ts';
+export { startNats } from './nats.ts';
 export type { TestNats } from './nats.ts';

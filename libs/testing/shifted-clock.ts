@@ -17,7 +17,7 @@ export interface ShiftedClock {
 }
 
 const PRELOAD = pathToFileURL(join(import.meta.dirname, 'shifted-clock.mjs')).href;
-const APPLIED = { timeout: 10_000, interval: 5 };
+const APPLIED = { timeout: 60_000, interval: 5 };
 
 /** Makes a clock that is `ms` milliseconds ahead at first, or behind if that is negative. */
 export async function createShiftedClock(ms = 0): Promise<ShiftedClock> {

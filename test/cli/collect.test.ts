@@ -133,7 +133,7 @@ test('what a deleted image alone needed goes, as the dry run said, and is on rec
 
   const principal = expect.stringMatching(/^[0-9a-f]{32}$/) as unknown;
   await expect
-    .poll(async () => [await recordsOf('public'), await recordsOf('private')], { timeout: 20_000 })
+    .poll(async () => [await recordsOf('public'), await recordsOf('private')])
     .toMatchObject([
       [{ principal, blobs: unneeded.length, bytes: bytesOf(unneeded) }],
       [{ principal, blobs: unneededInside.length, bytes: bytesOf(unneededInside) }],

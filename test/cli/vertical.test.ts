@@ -170,7 +170,7 @@ describe('a publisher', () => {
   test('searches, once the catalog has followed', async () => {
     expect(await json('search', 'ap')).toMatchObject({ matches: 0 });
     await expect
-      .poll(() => json('search', 'app', '--organisation', 'acme.example'), { timeout: 20_000 })
+      .poll(() => json('search', 'app', '--organisation', 'acme.example'))
       .toMatchObject({
         matches: 1,
         repositories: [{ name: 'public/app', organisation: 'acme.example', visibility: 'public' }],

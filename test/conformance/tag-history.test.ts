@@ -87,7 +87,7 @@ describe('the history of a tag', () => {
     const repository = await open('index');
     const record = await push(repository, buildImage(), 'app');
     await expect
-      .poll(async () => eventsOf(await historyOf(repository, 'app')), { timeout: 10_000 })
+      .poll(async () => eventsOf(await historyOf(repository, 'app')))
       .toMatchObject([
         {
           annotations: {

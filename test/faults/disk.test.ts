@@ -23,7 +23,7 @@ import { type AcknowledgedPush, pushImage, PushFailure } from './pusher.ts';
 import { attach, findTraceObstacle } from './strace.ts';
 import { awaitPublished, verifyPushes } from './verify.ts';
 
-const SOON = { timeout: 30_000, interval: 20 };
+const SOON = { timeout: 60_000, interval: 20 };
 
 const obstacle = findTraceObstacle();
 let folder: string;

@@ -35,16 +35,14 @@ test.each(['sequenced', 'staged', 'signed', 'published', 'promoted'])(
     try {
       for (const observer of observers) observer.start();
       pusher.start(4);
-      await expect.poll(() => existsSync(stopFile), { timeout: 30_000, interval: 10 }).toBe(true);
+      await expect.poll(() => existsSync(stopFile), { interval: 10 }).toBe(true);
       const before = watching?.notes.length ?? 0;
-      await expect.poll(() => watching?.notes.length, { timeout: 30_000 }).toBeGreaterThan(before + 3);
+      await expect.poll(() => watching?.notes.length).toBeGreaterThan(before + 3);
       await (
         await halt(first)
       )();
       const acknowledged = pusher.acknowledged.length;
-      await expect
-        .poll(() => pusher.acknowledged.length, { timeout: 30_000 })
-        .toBeGreaterThan(acknowledged + 40);
+      await expect.poll(() => pusher.acknowledged.length).toBeGreaterThan(acknowledged + 40);
       await pusher.stop();
       await verifyBoth({ first, second }, pusher, observers);
     } finally {

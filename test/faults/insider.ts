@@ -40,7 +40,7 @@ export async function openInsider({ gateway, nats }: TestOrganisation): Promise<
   const stream = `DC_${organisation.replaceAll('.', '_')}_PUBLIC`;
   const ask = async (subject: string, request: object = {}): Promise<Readonly<Record<string, unknown>>> => {
     const api = `$JS.API.${subject.replace('<STREAM>', stream)}`;
-    const reply = await connection.nats.request(api, JSON.stringify(request), { timeout: 5_000 });
+    const reply = await connection.nats.request(api, JSON.stringify(request), { timeout: 30_000 });
     return reply.json<Record<string, unknown>>();
   };
   return {

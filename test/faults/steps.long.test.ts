@@ -36,7 +36,7 @@ test.each(['sequenced', 'staged', 'signed', 'published', 'promoted'])(
       await gateway.restart();
       gate.open();
       const before = pusher.acknowledged.length;
-      await expect.poll(() => pusher.acknowledged.length, { timeout: 30_000 }).toBeGreaterThan(before + 15);
+      await expect.poll(() => pusher.acknowledged.length).toBeGreaterThan(before + 15);
       await pusher.stop();
       await awaitPublished(gateway.databaseUrl);
       await observer.stop();

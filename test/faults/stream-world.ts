@@ -18,7 +18,7 @@ type ConsumerInfo = {
 };
 
 /** How long is waited for what happens by itself. */
-export const WAIT = { timeout: 30_000, interval: 50 };
+export const WAIT = { timeout: 60_000, interval: 50 };
 
 /** Three organisations, of which acme publishes, globex is watched, and initech cosigns what is published while globex is away. */
 export class StreamWorld implements AsyncDisposable {

@@ -18,7 +18,7 @@ import { undecidedAt } from './undecided.ts';
 
 const ORIGIN = 'globex.example/ledger/private';
 const WITNESSED = `/witness/${hashOrigin(ORIGIN)}/checkpoint`;
-const POLL = { timeout: 30_000, interval: 50 };
+const POLL = { timeout: 60_000, interval: 50 };
 
 const cleanup = new AsyncDisposableStack();
 let globex: TestGateway;

@@ -33,7 +33,7 @@ const ROLES = ['log-public', 'log-private', 'witness', 'mirror', 'message', 'nat
 const CERTIFIED = [...ROLES, 'openpgp'];
 const ORIGIN = parseOrigin('globex.example/ledger/public');
 const PRIVATE = 'globex.example/ledger/private';
-const WAIT = { timeout: 30_000, interval: 50 };
+const WAIT = { timeout: 60_000, interval: 50 };
 
 let federation: TestFederation;
 let acme: TestGateway;

@@ -42,7 +42,6 @@ const atGlobex = (path: string): Promise<Response> =>
 const mirrored = (tag: string, { descriptor }: BuiltManifest): Promise<void> =>
   expect
     .poll(async () => (await atGlobex(`manifests/${tag}`)).headers.get('docker-content-digest'), {
-      timeout: 20_000,
       interval: 50,
     })
     .toBe(descriptor.digest);
@@ -109,9 +108,7 @@ test('while acme is away globex gives what it has, and says of nothing else that
   expect(refused.headers.get('retry-after')).not.toBeNull();
 
   await acme.restart();
-  await expect
-    .poll(async () => (await atGlobex(`blobs/${missing}`)).status, { timeout: 20_000, interval: 100 })
-    .toBe(200);
+  await expect.poll(async () => (await atGlobex(`blobs/${missing}`)).status, { interval: 100 }).toBe(200);
 });
 
 test('a push to globex under acme’s name is refused with a sentence, and a deletion at acme follows', async () => {
@@ -131,7 +128,5 @@ test('a push to globex under acme’s name is refused with a sentence, and a del
     ...{ method: 'DELETE', headers: { authorization: `Bearer ${publisher}` } },
   });
   expect(deleted.status).toBe(202);
-  await expect
-    .poll(async () => (await atGlobex('manifests/doomed')).status, { timeout: 20_000, interval: 50 })
-    .toBe(404);
+  await expect.poll(async () => (await atGlobex('manifests/doomed')).status, { interval: 50 }).toBe(404);
 });

@@ -41,7 +41,7 @@ test('two organisations add each other, and both see it', async () => {
   const answered = await peer(globex, 'add', `${acme.url}/`, '--fingerprint', await fingerprintOf(acme));
   expect(answered).toMatchObject({ exitCode: 0, json: { organisation: 'acme.example', state: 'MUTUAL' } });
   await expect
-    .poll(() => peer(acme, 'list'), { timeout: 10_000, interval: 200 })
+    .poll(() => peer(acme, 'list'), { interval: 200 })
     .toMatchObject({
       json: { peers: [{ organisation: 'globex.example', state: 'MUTUAL', url: globex.url }] },
     });
@@ -77,7 +77,7 @@ test('a key that is replaced is certified by the next descriptor, recorded, and 
 
   const facts = { role: 'witness', number: after.number, organisation: 'globex.example' };
   await expect
-    .poll(() => readRecords(globex, 2), { timeout: 10_000, interval: 100 })
+    .poll(() => readRecords(globex, 2), { interval: 100 })
     .toMatchObject([
       { ...facts, kind: 'key-added', key: after.keys.witness },
       { ...facts, kind: 'key-revoked', key: before.keys.witness, state: 'replaced' },
@@ -111,7 +111,7 @@ test("a log's key is replaced without a gap: its notes bear both, until the form
     }).length;
   };
   for (const name of ['public', 'private'] as const) {
-    await expect.poll(() => signersOf(name), { timeout: 10_000, interval: 100 }).toBe(2);
+    await expect.poll(() => signersOf(name), { interval: 100 }).toBe(2);
   }
   // Who pinned the former keys, and the certificate, goes on.
   await signIn(place, globex, globex.operator);
@@ -131,7 +131,7 @@ test("a log's key is replaced without a gap: its notes bear both, until the form
     ...['revoked', 'replaced', 'replaced', 'replaced', 'replaced'],
   ]);
   await expect
-    .poll(() => readRecords(globex, 11), { timeout: 10_000, interval: 100 })
+    .poll(() => readRecords(globex, 11), { interval: 100 })
     .toContainEqual(
       expect.objectContaining({
         ...{ kind: 'key-revoked', role: 'log-public', key: before.descriptor.keys.logs.public },

@@ -72,7 +72,7 @@ export type RecoverWorld = {
   close(): Promise<void>;
 };
 
-const AGREE = { timeout: 30_000, interval: 50 };
+const AGREE = { timeout: 60_000, interval: 50 };
 const PARALLEL = 10;
 const COUNT_UNSIGNED = {
   name: 'test-unsigned',

@@ -75,7 +75,7 @@ const cosigned = (ledger: string, origin: string): Promise<void> =>
       expect(note.slice(0, note.indexOf('\n'))).toBe(origin);
       expect(note).toMatch(/\n— (?:globex|initech)\.example\/witness /);
     },
-    { timeout: 30_000, interval: 50 },
+    { timeout: 60_000, interval: 50 },
   );
 
 const audit = async (): Promise<void> => {

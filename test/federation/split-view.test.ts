@@ -71,7 +71,7 @@ async function awaitFound(expect: ExpectStatic, origin: string): Promise<number>
   const begin = performance.now();
   for (const gateway of [globex, initech]) {
     await expect
-      .poll(() => proofAt(gateway, origin), { timeout: 30_000, interval: 50 })
+      .poll(() => proofAt(gateway, origin), { interval: 50 })
       .toContain('dockchains.org/equivocation@v1');
   }
   return performance.now() - begin;
@@ -119,14 +119,14 @@ describe.concurrent(
           [initech, sizes[1]],
         ] as const) {
           const signed = `${gateway.url}/mirror/${hashOrigin(origin)}/signed`;
-          await expect.poll(() => noteSize(signed), { timeout: 20_000, interval: 20 }).toBe(size);
+          await expect.poll(() => noteSize(signed), { interval: 20 }).toBe(size);
         }
         expect(await awaitFound(expect, origin)).toBeLessThan(FOUND_WITHIN_MS);
 
         for (const gateway of [globex, initech]) {
           const proof = await proofAt(gateway, origin);
           await expect
-            .poll(() => replicaAt(gateway, organisation), { timeout: 5_000, interval: 50 })
+            .poll(() => replicaAt(gateway, organisation), { interval: 50 })
             .toEqual({ frozen: expect.stringContaining('two histories') as unknown, equivocation: proof });
           expect(await auditAlone(mallory, proof)).toMatchObject({
             exitCode: 0,
@@ -183,7 +183,7 @@ describe.concurrent(
         [initech, { heldSize: '9', shownSize: '6' }, 'globex.example'],
       ] as const) {
         await expect
-          .poll(() => undecidedAt(gateway, origin), { timeout: 30_000, interval: 50 })
+          .poll(() => undecidedAt(gateway, origin), { interval: 50 })
           .toEqual([
             {
               ...{ origin, ...sizes, shownBy: by, isUnexplained: true, isWithheld: true },
@@ -236,7 +236,7 @@ describe('L1: our own log key, with which somebody else signs another history,',
   /** Asks initech's witness to cosign another root at the size that it cosigned last. */
   const forge = async (privateKey: KeyObject): Promise<number> => {
     const checkpoint = `${initech.url}/witness/${hashOrigin(origin)}/checkpoint`;
-    await expect.poll(() => noteSize(checkpoint), { timeout: 20_000, interval: 50 }).toBeGreaterThan(0);
+    await expect.poll(() => noteSize(checkpoint), { interval: 50 }).toBeGreaterThan(0);
     const { size } = parseCheckpoint(parseNote(await (await fetch(checkpoint)).text()).text);
     const note = signCheckpoint(
       { origin, size, root: new Uint8Array(32).fill(7) },
@@ -260,7 +260,7 @@ describe('L1: our own log key, with which somebody else signs another history,',
       ...{ status: 'frozen', ledger: 'public' },
       reason: expect.stringContaining('signed two histories') as unknown,
     };
-    await expect.poll(readyz, { timeout: 30_000, interval: 50 }).toEqual(frozen);
+    await expect.poll(readyz, { interval: 50 }).toEqual(frozen);
     expect(performance.now() - begin).toBeLessThan(FOUND_WITHIN_MS);
 
     const published = await (await fetch(`${globex.url}/log/public/checkpoint`)).text();

@@ -51,10 +51,10 @@ test('a peer that was added on both sides cosigns what is published, and a head 
   await add(acme, globex);
   await add(globex, acme);
   await expect
-    .poll(async () => (await witnessesOf()).map(({ name }) => name), { timeout: 20_000, interval: 100 })
+    .poll(async () => (await witnessesOf()).map(({ name }) => name), { interval: 100 })
     .toContain('globex.example/witness');
   await expect
-    .poll(() => readFile(join(acme.dataDir, 'keys/trust.policy'), 'utf8'), { timeout: 10_000 })
+    .poll(() => readFile(join(acme.dataDir, 'keys/trust.policy'), 'utf8'))
     .toMatch(/^quorum peer-witnesses$/m);
   const witnessed = await readText(`${globex.url}/witness/${hashOrigin(ORIGIN)}/checkpoint`);
   expect(witnessed).toContain('globex.example/witness');
@@ -63,12 +63,12 @@ test('a peer that was added on both sides cosigns what is published, and a head 
   const before = await readText(`${acme.url}/log/public/checkpoint`);
   await push('1.0');
   await expect
-    .poll(async () => sizeOf(await readText(`${acme.url}/log/public/signed`)), { timeout: 20_000 })
+    .poll(async () => sizeOf(await readText(`${acme.url}/log/public/signed`)))
     .toBeGreaterThan(sizeOf(before));
   expect(sizeOf(await readText(`${acme.url}/log/public/checkpoint`))).toBe(sizeOf(before));
   await globex.restart();
   await expect
-    .poll(async () => sizeOf(await readText(`${acme.url}/log/public/checkpoint`)), { timeout: 30_000 })
+    .poll(async () => sizeOf(await readText(`${acme.url}/log/public/checkpoint`)))
     .toBeGreaterThan(sizeOf(before));
   expect((await witnessesOf()).map(({ name }) => name)).toContain('globex.example/witness');
   expect(await readText(`${acme.url}/metrics`)).toMatch(

@@ -34,7 +34,7 @@ beforeAll(async () => {
       const query = `{ record(id: "${otherId}") { state } }`;
       expect((await asked(gateway.operator, query)).data).toEqual({ record: { state: 'PUBLISHED' } });
     },
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   );
 });
 

@@ -46,7 +46,7 @@ async function published(id: string): Promise<void> {
       const { data } = await ask(gateway, `{ record(id: "${id}") { state } }`);
       expect(data).toEqual({ record: { state: 'PUBLISHED' } });
     },
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   );
 }
 

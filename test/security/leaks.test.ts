@@ -58,7 +58,7 @@ describe('while private repositories are in use', () => {
     const others = await collectOutside(other);
     expect(others.map(({ where }) => where)).toEqual(seen.map(({ where }) => where));
     // The last lines may still be on their way.
-    await expect.poll(() => requestsOf(other), { timeout: 5_000 }).toEqual(requestsOf(one));
+    await expect.poll(() => requestsOf(other)).toEqual(requestsOf(one));
     expect(eventsOf(other)).toEqual(eventsOf(one));
     expect(await seriesOf(other)).toEqual(await seriesOf(one));
   });

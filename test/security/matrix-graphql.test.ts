@@ -132,7 +132,7 @@ describe('hidden and absent are the same to the byte', () => {
     const settled = '{"catalog":{"rebuilding":false,"ledgers":[{"lag":"0"},{"lag":"0"}]}}';
     await vi.waitFor(async () => {
       expect(JSON.stringify((await ask(query, undefined)).data)).toBe(settled);
-    }, 20_000);
+    }, 60_000);
   });
 
   test.each(OUTSIDERS)('to %s', async (principal) => {

@@ -14,7 +14,7 @@ import {
 } from './testing/memory-source.ts';
 
 const ORGANISATION = 'acme.example';
-const POLL = { timeout: 20_000, interval: 10 };
+const POLL = { timeout: 60_000, interval: 10 };
 
 let database: Database;
 let closeDatabase: () => Promise<void>;

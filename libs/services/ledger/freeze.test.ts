@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => fixture.end());
 
 const awaitFrozen = (ledger: Ledger): Promise<void> =>
-  expect.poll(async () => (await ledger.status()).frozen, { timeout: 10_000, interval: 10 }).toBe(REASON);
+  expect.poll(async () => (await ledger.status()).frozen, { interval: 10 }).toBe(REASON);
 
 test('a ledger that was frozen takes nothing more on any gateway, and shows what was published', async () => {
   const [first, second] = [await fixture.openLedger(database), await fixture.openLedger(database)];

@@ -44,12 +44,12 @@ test('records are held once they are published and a peer has them, not before',
   const recordIds = await appendTags(database, ledger, 3);
   const waiting = ledger.untilHeld(recordIds);
   const watched = watch(waiting);
-  await expect.poll(async () => (await ledger.announcedHead()).size, { timeout: 20_000 }).toBe(3n);
+  await expect.poll(async () => (await ledger.announcedHead()).size).toBe(3n);
   expect(watched.state).toBe('waits');
 
   await ledger.addCosignatures(3n, linesOf((await ledger.announcedHead()).note, witnesses));
   await published(ledger, 3n);
-  await expect.poll(() => publication.asked, { timeout: 20_000, interval: 10 }).toBeGreaterThan(0);
+  await expect.poll(() => publication.asked, { interval: 10 }).toBeGreaterThan(0);
   expect(watched.state).toBe('waits');
 
   publication.held = true;

@@ -80,15 +80,13 @@ test('many batches whose heads wait are promoted once the newest is published', 
   const ledger = await fixture.openLedger(database, { publication, checkpointIntervalMs: 1 });
   for (let size = 8n; size <= 560n; size += 8n) {
     await appendTags(database, ledger, 8);
-    await expect
-      .poll(async () => (await findSignedHead(database, 1))?.size, { timeout: 20_000, interval: 1 })
-      .toBe(size);
+    await expect.poll(async () => (await findSignedHead(database, 1))?.size, { interval: 1 }).toBe(size);
   }
   expect(await ledger.publishedSize()).toBe(0n);
   await ledger.close();
   const again = await openCosigned(database);
   await published(again.ledger, 560n);
-  await expect.poll(() => countBatches(database), { timeout: 20_000 }).toBe(0n);
+  await expect.poll(() => countBatches(database)).toBe(0n);
   expect(await checkTree(again.ledger)).toBe(560n);
   await again.stop();
 });
@@ -100,7 +98,7 @@ test('a database that was lost shows again what was published, before anybody ha
   const note = await first.ledger.publishedCheckpoint();
   await first.stop();
   await appendTags(database, first.ledger, 10);
-  await expect.poll(async () => (await findSignedHead(database, 1))?.size, { timeout: 20_000 }).toBe(310n);
+  await expect.poll(async () => (await findSignedHead(database, 1))?.size).toBe(310n);
   await fixture.closeLedgers();
 
   const copy = await fixture.openDatabase();

@@ -35,9 +35,7 @@ const append = (ledger: Ledger, count: number): Promise<string[]> => appendTags(
 
 /** Waits until peers are asked for the head of this size, and gives its note. */
 const announced = async (ledger: Ledger, size: bigint): Promise<string> => {
-  await expect
-    .poll(async () => (await ledger.announcedHead()).size, { timeout: 20_000, interval: 10 })
-    .toBe(size);
+  await expect.poll(async () => (await ledger.announcedHead()).size, { interval: 10 }).toBe(size);
   return (await ledger.announcedHead()).note;
 };
 
@@ -76,7 +74,7 @@ describe('publication by a policy', () => {
     const first = await announced(ledger, 3n);
     for (const size of [5n, 7n, 9n]) {
       await append(ledger, 2);
-      await expect.poll(signedSize, { timeout: 20_000, interval: 10 }).toBe(size);
+      await expect.poll(signedSize, { interval: 10 }).toBe(size);
     }
     expect((await ledger.announcedHead()).size).toBe(3n);
     expect(await ledger.publishedSize()).toBe(0n);
@@ -126,7 +124,7 @@ describe('publication by a policy', () => {
     await announced(ledger, 2n);
     expect(await ledger.skipAnnounced()).toBe(false);
     await append(ledger, 2);
-    await expect.poll(signedSize, { timeout: 20_000, interval: 10 }).toBe(4n);
+    await expect.poll(signedSize, { interval: 10 }).toBe(4n);
     expect(await ledger.skipAnnounced()).toBe(true);
     await ledger.addCosignatures(4n, linesOf(await announced(ledger, 4n), witnesses));
     await published(ledger, 4n);

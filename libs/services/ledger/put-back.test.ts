@@ -120,7 +120,7 @@ describe('L2: a database that was put back', () => {
     await putBack();
     expect(await ledger.publishedSize()).toBe(8n);
     await expect
-      .poll(() => ledger.status(), { timeout: 20_000, interval: 10 })
+      .poll(() => ledger.status(), { interval: 10 })
       .toMatchObject({ size: 8n, publishedSize: 8n, frozen: undefined });
     await append(ledger, 1);
     await published(ledger, 9n);

@@ -32,7 +32,7 @@ test.each(['root', 'frontier'] as const)(
     await published(ledger, 5n);
     await database.query(FLIP(column), [ORIGIN]);
     await expect
-      .poll(async () => (await ledger.status()).frozen, { timeout: 10_000, interval: 10 })
+      .poll(async () => (await ledger.status()).frozen, { interval: 10 })
       .toContain('is not the one of its frontier');
     await fixture.closeLedgers();
 

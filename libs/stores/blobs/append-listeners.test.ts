@@ -37,9 +37,7 @@ test('gives on what it receives, in order and before the source has ended, and l
   };
   const appended = store.appendUpload(ID, 0, source, { onReceived });
   source.write(bytes.subarray(0, -17));
-  await vi.waitFor(() => {
-    expect(parts).toHaveLength(6);
-  });
+  await expect.poll(() => parts.length).toBe(6);
   source.end(bytes.subarray(-17));
   expect(await appended).toEqual({ received: bytes.length }); // it waits for nobody who holds a part
   expect(parts.map(({ start }) => start)).toEqual([0, 1, 2, 3, 4, 5, 6].map((piece) => piece * PIECE));
@@ -61,9 +59,7 @@ test('tells the hash of all the upload’s bytes once a source has ended', async
   const onHashed = (hex: string): void => void hashes.push(hex);
   await store.appendUpload(ID, 0, Readable.from([first]), { onHashed });
   await store.appendUpload(ID, first.length, Readable.from([second]), { onHashed });
-  await vi.waitFor(() => {
-    expect(hashes).toEqual([sha256(first), sha256(Buffer.concat([first, second]))]);
-  });
+  await expect.poll(() => hashes).toEqual([sha256(first), sha256(Buffer.concat([first, second]))]);
 });
 
 test('tells no hash of a source that broke off, nor of bytes that it has not seen', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 
 import { digestOf } from '@dockchains/oci';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import type { BlobStore } from './blob-store.ts';
 import { openFileBlobStore } from './file-blob-store.ts';
@@ -125,9 +125,7 @@ test('tells, while a source goes on, up to where the upload can be read', async 
   const told: number[] = [];
   const appended = store.appendUpload(ID, 0, source, { onReadable: (received) => told.push(received) });
   source.write(bytes.subarray(0, -17));
-  await vi.waitFor(() => {
-    expect(told.at(-1)).toBe(5 * 2 ** 20);
-  });
+  await expect.poll(() => told.at(-1)).toBe(5 * 2 ** 20);
   await using part = await store.openUpload(ID, { start: 0, end: 5 * 2 ** 20 - 1 });
   const read: Buffer[] = [];
   const sink = new Writable({

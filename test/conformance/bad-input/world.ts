@@ -44,7 +44,7 @@ export interface Snapshot {
 /** The repository that the rules are about. */
 export const REPOSITORY = 'public/app';
 
-const PUBLISH_MS = 20_000;
+const PUBLISH_MS = 60_000;
 
 /** Starts the gateway, pushes the image, and waits until its records are published. */
 export async function openWorld(): Promise<World> {

@@ -52,7 +52,7 @@ type Collected = {
 
 const ALL = ['pull', 'push', 'tag:create', 'tag:move', 'delete'] as const;
 const UNKNOWN = `sha256:${'0'.repeat(64)}`;
-const SETTLE_MS = 20_000;
+const SETTLE_MS = 60_000;
 
 /** What a test may set: more environment, and what is done before anything private is there. */
 interface UseOptions {

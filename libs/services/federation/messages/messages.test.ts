@@ -206,7 +206,7 @@ test('a peer that was removed is cut off, gets no credential, and is kept out by
   acme.peers[0] = { ...globex.peer, state: 'removed' };
   const before = acme.accounts.length;
   acme.changePeers();
-  await vi.waitUntil(() => globex.messages.status().peers.length === 0, { timeout: 20_000 });
+  await vi.waitUntil(() => globex.messages.status().peers.length === 0, { timeout: 60_000 });
   expect(await acme.messages.findCredential('globex.example')).toBeUndefined();
   expect(acme.accounts.length).toBeGreaterThan(before);
   await expect(globex.messages.ask('acme.example', 'witness', Buffer.from(''))).rejects.toMatchObject({
@@ -228,7 +228,7 @@ test('F7: a message that is not to be believed is buried, shown, and replayed on
   acme.restate();
   const letter = await vi.waitUntil(
     async () => (await globex.messages.listDeadLetters({ after: 0n, limit: 10 }))[0],
-    { timeout: 30_000 },
+    { timeout: 60_000 },
   );
   expect(letter).toMatchObject({
     organisation: 'acme.example',

@@ -14,7 +14,7 @@ import type { Holder } from './holders.ts';
 
 const MIB = 2 ** 20;
 const UPLOAD = 'fetch-1';
-const PATIENCE = { timeout: 30_000, interval: 5 };
+const PATIENCE = { timeout: 60_000, interval: 5 };
 
 let root: string;
 let blobs: BlobStore;

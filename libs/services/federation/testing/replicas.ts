@@ -122,10 +122,7 @@ export async function awaitStatus(
   wanted: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   await expect
-    .poll(async () => (await replication.status()).find((one) => one.origin === origin), {
-      timeout: 15_000,
-      interval: 20,
-    })
+    .poll(async () => (await replication.status()).find((one) => one.origin === origin), { interval: 20 })
     .toMatchObject(wanted);
 }
 

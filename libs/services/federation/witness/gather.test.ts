@@ -128,7 +128,7 @@ describe('a witness that', () => {
     }
     expect(await cosignersOf(ledger, policy)).toBe(3);
     slow.release();
-    await expect.poll(() => cosignersOf(ledger, policy), { timeout: 20_000 }).toBe(4);
+    await expect.poll(() => cosignersOf(ledger, policy)).toBe(4);
   });
 
   test('W4: is needed and fails lets the head wait, and records be signed; it is published when it is back', async () => {
@@ -204,7 +204,7 @@ test('W5: a witness that claims more than was ever signed is named, and makes no
   witnesses[0]?.sizes.set(ORIGIN, 1000n);
   const { ledger, gatherer } = await open(1);
   await append(ledger, 5);
-  await expect.poll(() => gatherer.standings()[0]?.problem, { timeout: 20_000 }).toContain('more entries');
+  await expect.poll(() => gatherer.standings()[0]?.problem).toContain('more entries');
   expect(await ledger.publishedSize()).toBe(0n);
 });
 
@@ -217,11 +217,11 @@ test('W5: a witness that claims each time to be one further takes nobody’s tim
   // No time passes in which the honest one was too slow.
   const { ledger, turns } = await open(1, () => new Date(0));
   await append(ledger, 5);
-  await expect.poll(() => liar.statuses.length, { timeout: 20_000 }).toBeGreaterThan(0);
+  await expect.poll(() => liar.statuses.length).toBeGreaterThan(0);
   await append(ledger, 5);
-  await expect.poll(async () => (await ledger.status()).size, { timeout: 20_000 }).toBe(10n);
+  await expect.poll(async () => (await ledger.status()).size).toBe(10n);
   const before = turns();
-  await expect.poll(turns, { timeout: 20_000 }).toBeGreaterThan(before + 2);
+  await expect.poll(turns).toBeGreaterThan(before + 2);
   expect((await ledger.announcedHead()).size).toBe(5n);
   honest.release();
   await published(ledger, 10n);

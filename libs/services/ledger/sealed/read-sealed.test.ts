@@ -77,9 +77,7 @@ beforeAll(async () => {
     await insertScope(repository, openedIds[position] ?? newId(), records[position] ?? []);
   }
   ledger.wake();
-  await vi.waitFor(async () => {
-    expect(await ledger.publishedSize()).toBe(9n);
-  });
+  await vi.waitUntil(async () => (await ledger.publishedSize()) === 9n, 60_000);
 });
 
 afterAll(async () => {
@@ -220,9 +218,7 @@ describe('entries of a private ledger', () => {
     const [lost, kept] = [tagSet('team/lost', 'lost'), tagSet('team/lost', 'kept')];
     await insertScope('team/lost', newId(), [lost, kept]);
     ledger.wake();
-    await vi.waitFor(async () => {
-      expect(await ledger.publishedSize()).toBe(12n);
-    });
+    await expect.poll(() => ledger.publishedSize()).toBe(12n);
     await database.query({ name: 'test-lose-body', text: `DELETE FROM sealed_record WHERE record_id = $1` }, [
       lost.recordId,
     ]);

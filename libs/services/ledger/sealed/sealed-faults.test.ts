@@ -147,7 +147,7 @@ test('pushes that race with the ends of their scopes are counted in the closing,
         const count = (kind: string): number => kinds.filter((one) => one === kind).length;
         return count('scope-opened') > 0 && count('scope-opened') === count('scope-closed');
       },
-      { timeout: 30_000, interval: 50 },
+      { interval: 50 },
     )
     .toBe(true);
   expect(await checkClosings(ledger)).toBeGreaterThan(5);
@@ -165,7 +165,7 @@ test.each([
         SELECT record_id FROM ledger_entry WHERE index = 7)`;
   });
   await push(ledger, 300);
-  await expect.poll(async () => (await ledger.status()).frozen, { timeout: 20_000 }).toContain('bodies');
+  await expect.poll(async () => (await ledger.status()).frozen).toContain('bodies');
   const { tiles } = await fixture.depsOf(database);
   const keys: string[] = [];
   for await (const one of tiles.list('log/private/')) keys.push(one);

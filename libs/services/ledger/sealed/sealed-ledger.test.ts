@@ -62,7 +62,7 @@ const push = async (
 };
 
 const published = (ledger: Ledger, size: bigint): Promise<void> =>
-  expect.poll(() => ledger.publishedSize(), { timeout: 20_000, interval: 10 }).toBe(size);
+  expect.poll(() => ledger.publishedSize(), { interval: 10 }).toBe(size);
 
 const kindsOf = async (ledger: Ledger): Promise<string[]> =>
   (await ledger.readEntries(0n, 100, EVERYTHING)).map(({ entry }) =>
@@ -256,14 +256,14 @@ describe('when the sealing key is replaced', () => {
 
     const after = await openWith(sealingKeysOf(next, sealingKey));
     const fresh = await push(after, ['three']);
-    await expect.poll(() => panelsOf(after), { timeout: 20_000 }).toEqual([sealingKey, next].map(panelOf));
-    await expect.poll(() => kindsOf(after), { timeout: 20_000 }).toContain('scope-closed');
+    await expect.poll(() => panelsOf(after)).toEqual([sealingKey, next].map(panelOf));
+    await expect.poll(() => kindsOf(after)).toContain('scope-closed');
     const statements = await statementsOf(after);
     for (const record of [...old, ...fresh]) expect(statements).toContainEqual(record);
     expect(await after.readBundle({ index: 0n, width: 3 })).toEqual(bundle);
     // The next push finds the new scope.
     await push(after, ['four']);
-    await expect.poll(() => statementsOf(after).then((all) => all.length), { timeout: 20_000 }).toBe(7);
+    await expect.poll(() => statementsOf(after).then((all) => all.length)).toBe(7);
     expect(await panelsOf(after)).toHaveLength(2);
   });
 
@@ -285,8 +285,8 @@ describe('when the sealing key is replaced', () => {
     const both = sealingKeysOf(next, sealingKey);
     const after = await openWith(both);
     const fresh = await push(after, ['two']);
-    await expect.poll(() => panelsOf(after).then((all) => all.length), { timeout: 20_000 }).toBe(2);
-    await expect.poll(() => kindsOf(after), { timeout: 20_000 }).toContain('scope-closed');
+    await expect.poll(() => panelsOf(after).then((all) => all.length)).toBe(2);
+    await expect.poll(() => kindsOf(after)).toContain('scope-closed');
     await fixture.closeLedgers();
 
     database = await fixture.openDatabase();

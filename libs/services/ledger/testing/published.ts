@@ -18,7 +18,7 @@ export async function appendTags(database: Database, ledger: Ledger, count: numb
 
 /** Waits until a head of this size is published. */
 export async function published(ledger: Ledger, size: bigint): Promise<void> {
-  await expect.poll(() => ledger.publishedSize(), { timeout: 20_000, interval: 10 }).toBe(size);
+  await expect.poll(() => ledger.publishedSize(), { interval: 10 }).toBe(size);
 }
 
 /** Re-derives the published root from served tiles, as a stranger would; gives the size. */
