@@ -106,7 +106,7 @@ describe('over 30 s', () => {
 
   test('gives up a sender of less than 4 KiB/s, though he is never idle for long', async () => {
     const { body } = await sendStreamed({ url });
-    const failing = once(body, 'error');
+    const failing = new Promise<unknown>((resolve) => body.once('error', resolve));
     await pass(body, 4096 * 30 - 4096);
     for (let seconds = 14; seconds < 30; seconds += 14) {
       vi.advanceTimersByTime(14_000);
@@ -115,11 +115,9 @@ describe('over 30 s', () => {
     vi.advanceTimersByTime(1_000);
     expect(body.destroyed).toBe(false);
     vi.advanceTimersByTime(1_000);
-    const [error] = (await failing) as [unknown];
-    expect(error).toMatchObject({
-      code: 'TIMEOUT',
-      message: expect.stringMatching(/ in 30 s; less than 122880/),
-    });
+    const error = await failing;
+    expect(error).toMatchObject({ code: 'TIMEOUT' });
+    expect(String(error)).toMatch(/ in 30 s; less than 122880/);
     expect(vi.getTimerCount()).toBe(0);
   });
 

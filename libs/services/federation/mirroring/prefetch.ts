@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { LedgerLog } from '@dockchains/ledger';
-import { FIRST_KEY, type MirrorKey, type MissingBlob, type Registry } from '@dockchains/registry';
+import { FIRST_KEY, type MirrorKey, type Mirrors, type MissingBlob } from '@dockchains/registry';
 
 import { FederationError } from '../errors.ts';
 import type { FetchBlob } from './fetch-blob.ts';
@@ -9,8 +9,8 @@ import type { MirrorPolicies, MirrorPolicy } from './policies.ts';
 
 /** What fetching ahead takes. */
 export interface PrefetchDeps {
-  readonly policies: MirrorPolicies;
-  readonly registry: Pick<Registry, 'mirrors'>;
+  readonly policies: Pick<MirrorPolicies, 'list' | 'find' | 'takeDue'>;
+  readonly registry: { readonly mirrors: Pick<Mirrors, 'listLacking' | 'findNeeded' | 'countBytes'> };
   readonly fetchBlob: FetchBlob;
   readonly clock: () => Date;
   readonly log: LedgerLog;
@@ -18,16 +18,22 @@ export interface PrefetchDeps {
 
 // Schedules are of minutes at least; what is announced doesn't wait for it.
 const LOOK_MS = 2_000;
+// Of each policy.
 const PARALLEL_FETCHES = 2;
+const TRIED_AGAIN = 'fetching ahead failed: it is tried again';
 
 /**
  * Fetches the layers of tagged images before somebody pulls them, where a policy says so: as soon as a ledger was followed further, and what that missed in
- * sweeps from time to time. What can't be had now is left to the next sweep.
+ * sweeps from time to time. What can't be had now is left to the next sweep. Each policy is swept by itself: a peer that sends slowly holds up those alone that
+ * his images are of.
  */
 export class Prefetch {
   readonly #deps: PrefetchDeps;
   readonly #stop = new AbortController();
   #announced = new AbortController();
+  /** Sweeps under way, by their pattern; and the policies to be swept once more behind them. */
+  readonly #sweeping = new Map<string, Promise<void>>();
+  readonly #again = new Map<string, MirrorPolicy>();
   readonly #running: Promise<void>;
 
   constructor(deps: PrefetchDeps) {
@@ -43,6 +49,7 @@ export class Prefetch {
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#running;
+    await Promise.all(this.#sweeping.values());
   }
 
   async #run(): Promise<void> {
@@ -54,13 +61,32 @@ export class Prefetch {
         const due = await policies.takeDue(clock());
         const announced = isAnnounced ? (await policies.list()).filter(isOnAnnouncement) : [];
         const rest = announced.filter(({ pattern }) => !due.some((one) => one.pattern === pattern));
-        for (const policy of [...due, ...rest]) await this.#sweep(policy);
+        for (const policy of [...due, ...rest]) this.#begin(policy);
       } catch (error) {
-        log.warn({ err: error }, 'fetching ahead failed: it is tried again');
+        log.warn({ err: error }, TRIED_AGAIN);
       }
       const signal = AbortSignal.any([this.#stop.signal, this.#announced.signal]);
       await delay(LOOK_MS, undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  #begin(policy: MirrorPolicy): void {
+    const { pattern } = policy;
+    if (this.#sweeping.has(pattern)) {
+      this.#again.set(pattern, policy);
+      return;
+    }
+    const sweeping = this.#sweep(policy)
+      .catch((error: unknown) => {
+        this.#deps.log.warn({ err: error }, TRIED_AGAIN);
+      })
+      .finally(() => {
+        this.#sweeping.delete(pattern);
+        const next = this.#again.get(pattern);
+        this.#again.delete(pattern);
+        if (next !== undefined && !this.#stop.signal.aborted) this.#begin(next);
+      });
+    this.#sweeping.set(pattern, sweeping);
   }
 
   async #sweep(policy: MirrorPolicy): Promise<void> {
