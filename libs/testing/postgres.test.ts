@@ -67,7 +67,7 @@ describe('a test database that was dropped', () => {
     'DROP TABLE tag_event',
     'ALTER TABLE tag ADD COLUMN more text',
     'ALTER TABLE blob_lease DISABLE TRIGGER USER',
-    'ALTER TABLE manifest_reference DROP CONSTRAINT manifest_reference_pkey',
+    'ALTER TABLE tag_event DROP CONSTRAINT tag_event_pkey',
     'CREATE FUNCTION more() RETURNS int LANGUAGE sql RETURN 1',
     `UPDATE "_prisma_migrations" SET checksum = ''`,
   ])('never comes again after %s', async (statement) => {

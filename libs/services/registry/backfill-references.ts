@@ -22,16 +22,10 @@ const LIST: Statement = {
          WHERE NOT has_references AND (repository_id, digest) > ($1, $2)
          ORDER BY repository_id, digest LIMIT ${PAGE}`,
 };
-// The row is locked first, so that a deletion at this moment leaves no references without a manifest.
 const WRITE: Statement = {
   name: 'registry_backfill_references',
-  text: `WITH kept AS (SELECT repository_id, digest FROM manifest
-                       WHERE repository_id = $1 AND digest = $2 AND NOT has_references FOR NO KEY UPDATE),
-           written AS (INSERT INTO manifest_reference (repository_id, manifest_digest, digest)
-                       SELECT k.repository_id, k.digest, n.digest FROM kept k, unnest($3::text[]) AS n (digest)
-                       ON CONFLICT DO NOTHING)
-         UPDATE manifest m SET has_references = true FROM kept k
-         WHERE m.repository_id = k.repository_id AND m.digest = k.digest`,
+  text: `UPDATE manifest SET has_references = true, needs = $3::text[]
+         WHERE repository_id = $1 AND digest = $2 AND NOT has_references`,
 };
 
 interface Row {

@@ -34,8 +34,7 @@ const SCAN: Statement = {
            SELECT m.repository_id, m.digest, m.size, m.published_at FROM manifest m
            WHERE (m.repository_id, m.digest) > ($1, $2) ORDER BY m.repository_id, m.digest LIMIT ${SCANNED})
          SELECT s.repository_id AS "repositoryId", s.digest, s.size, r.name AS repository, r.visibility,
-           EXISTS (SELECT FROM manifest_reference f
-                   WHERE f.repository_id = s.repository_id AND f.digest = s.digest) AS held,
+           find_needing(s.repository_id, s.digest) IS NOT NULL AS held,
            NOT ${IS_MIRROR} AND s.published_at <= $3
              AND NOT EXISTS (SELECT FROM blob_lease l
                              WHERE l.repository_id = s.repository_id AND l.digest = s.digest AND l.until > $4)

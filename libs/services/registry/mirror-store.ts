@@ -41,7 +41,8 @@ const LIST_LACKING: Statement = {
   name: 'registry_mirror_list_lacking',
   text: `WITH scanned AS (
            SELECT f.repository_id, f.manifest_digest, f.digest FROM manifest_reference f
-           WHERE (f.repository_id, f.manifest_digest, f.digest) > ($2, $3, $4)
+           WHERE (f.repository_id, f.manifest_digest) >= ($2, $3)
+             AND (f.repository_id, f.manifest_digest, f.digest) > ($2, $3, $4)
            ORDER BY f.repository_id, f.manifest_digest, f.digest LIMIT ${SCANNED})
          SELECT s.repository_id AS "repositoryId", s.manifest_digest AS manifest, s.digest, r.name AS repository,
            ${IS_MIRROR} AND r.name ~ $1

@@ -74,11 +74,9 @@ const LIST_MISSING_BLOBS: Statement = {
 };
 const FIND_NEEDING: Statement = {
   name: 'registry_mirror_find_needing',
-  text: `SELECT f.manifest_digest AS manifest, m.media_type AS "mediaType"
-         FROM repository r
-         JOIN manifest_reference f ON f.repository_id = r.id
-         JOIN manifest m ON m.repository_id = r.id AND m.digest = f.manifest_digest
-         WHERE r.name = $1 AND f.digest = $2 AND r.visibility = 'public' LIMIT 1`,
+  text: `SELECT m.digest AS manifest, m.media_type AS "mediaType"
+         FROM repository r JOIN manifest m ON m.repository_id = r.id AND m.digest = find_needing(r.id, $2)
+         WHERE r.name = $1 AND r.visibility = 'public'`,
 };
 const SHOW: Statement = {
   name: 'registry_mirror_show',

@@ -20,7 +20,8 @@ const LIST: Statement = {
   name: 'registry_own_list_needed',
   text: `WITH scanned AS (
            SELECT f.repository_id, f.manifest_digest, f.digest FROM manifest_reference f
-           WHERE (f.repository_id, f.manifest_digest, f.digest) > ($1, $2, $3)
+           WHERE (f.repository_id, f.manifest_digest) >= ($1, $2)
+             AND (f.repository_id, f.manifest_digest, f.digest) > ($1, $2, $3)
            ORDER BY f.repository_id, f.manifest_digest, f.digest LIMIT ${PAGE})
          SELECT s.repository_id AS "repositoryId", s.manifest_digest AS manifest, s.digest, r.name AS repository, r.visibility,
            NOT ${IS_MIRROR}

@@ -27,8 +27,7 @@ const PREVIEW: Statement = {
            o.until::text AS until, o.repository_id AS "repositoryId",
            CASE WHEN EXISTS (SELECT FROM repository_blob k
                              WHERE k.repository_id = o.repository_id AND k.digest = o.digest)
-             THEN NOT EXISTS (SELECT FROM manifest_reference f
-                              WHERE f.repository_id = o.repository_id AND f.digest = o.digest)
+             THEN find_needing(o.repository_id, o.digest) IS NULL
              ELSE NOT EXISTS (SELECT FROM manifest m
                               WHERE m.repository_id = o.repository_id AND m.digest = o.digest)
            END AS released,
@@ -36,8 +35,7 @@ const PREVIEW: Statement = {
              AND NOT EXISTS (SELECT FROM blob_lease l WHERE l.digest = o.digest
                AND (l.until, l.repository_id) > (o.until, o.repository_id))
              AND NOT EXISTS (SELECT FROM repository_blob k WHERE k.digest = o.digest
-               AND (EXISTS (SELECT FROM manifest_reference f
-                            WHERE f.repository_id = k.repository_id AND f.digest = k.digest)
+               AND (find_needing(k.repository_id, k.digest) IS NOT NULL
                  OR NOT EXISTS (SELECT FROM blob_lease l
                                 WHERE l.repository_id = k.repository_id AND l.digest = k.digest))) AS frees
          FROM over o JOIN repository r ON r.id = o.repository_id LEFT JOIN blob b ON b.digest = o.digest

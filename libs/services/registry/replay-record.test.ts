@@ -34,7 +34,7 @@ const replayAll = async (records: readonly LedgerRecord[]): Promise<void> => {
 const forget = async (): Promise<void> => {
   await fixture.database.query({
     name: 'test-forget',
-    text: 'TRUNCATE repository, blob, tag, manifest, manifest_reference CASCADE',
+    text: 'TRUNCATE repository, blob, tag, manifest CASCADE',
   });
 };
 

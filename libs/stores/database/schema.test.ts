@@ -83,6 +83,7 @@ afterAll(async () => {
   await database.drop();
 });
 
+/** Indexes over expressions are left out: the schema has no words for them. */
 const readCatalog = async (table: string): Promise<Model> => {
   const columns = await client.query<{ name: string; type: string; required: boolean }>(
     `SELECT attname AS name, format_type(atttypid, atttypmod) AS type, attnotnull AS required
@@ -93,7 +94,7 @@ const readCatalog = async (table: string): Promise<Model> => {
     `SELECT CASE WHEN indisprimary THEN 'primary' WHEN indisunique THEN 'unique' ELSE 'index' END AS kind,
        (SELECT string_agg(attname, ',' ORDER BY n) FROM unnest(indkey) WITH ORDINALITY AS k (attnum, n)
           JOIN pg_attribute a ON a.attrelid = indrelid AND a.attnum = k.attnum) AS columns
-     FROM pg_index WHERE indrelid = $1::regclass`,
+     FROM pg_index WHERE indrelid = $1::regclass AND indexprs IS NULL`,
     [table],
   );
   return {
