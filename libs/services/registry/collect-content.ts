@@ -87,7 +87,10 @@ export async function removeContent(deps: RegistryDeps, digest: Digest): Promise
   return taken.aside.size;
 }
 
-/** Ends the removals that a crash or a lost connection left in between: what is named goes back, the rest goes. */
+/**
+ * Ends the removals that a crash or a lost connection left in between: what is named goes back, the rest goes. So does what the store's journal
+ * brought back after it was removed, which is in its place then, and set aside too.
+ */
 export async function settleRemovals(deps: RegistryDeps): Promise<void> {
   for (const aside of await deps.blobs.listSetAside()) await settle(deps, aside);
 }
@@ -95,8 +98,12 @@ export async function settleRemovals(deps: RegistryDeps): Promise<void> {
 async function settle({ database, blobs }: RegistryDeps, aside: SetAside): Promise<void> {
   await database.transaction(async (transaction) => {
     await transaction.query(LOCK, [aside.digest]);
-    if (await isNamed(transaction, aside.digest)) await blobs.restore(aside);
-    else await blobs.discard(aside);
+    if (await isNamed(transaction, aside.digest)) {
+      await blobs.restore(aside);
+      return;
+    }
+    const placed = await blobs.setAside(aside.digest);
+    for (const one of placed === undefined ? [aside] : [placed, aside]) await blobs.discard(one);
   });
 }
 

@@ -218,6 +218,23 @@ test('what a crash left set aside is put back or removed by the next run', async
   expect(await fixture.blobs.stat(gone)).toBeUndefined();
 });
 
+test('what the store’s journal brought back goes with the next run, unless it is named', async () => {
+  await put();
+  const bytes = Buffer.from('removed before');
+  const gone = digestOf(bytes);
+  for (const [digest, content] of [
+    [DIGEST, BYTES],
+    [gone, bytes],
+  ] as const) {
+    await fixture.blobs.put(content, digest);
+    expect(await fixture.blobs.setAside(digest)).toBeDefined();
+    await fixture.blobs.put(content, digest);
+  }
+  await collect();
+  await requireWhole(true);
+  expect(await fixture.blobs.stat(gone)).toBeUndefined();
+});
+
 const requireStored = async (): Promise<void> => {
   expect(await fixture.blobs.read(DIGEST, 1000)).toEqual(BYTES);
 };

@@ -7,7 +7,6 @@ import { promisify } from 'node:util';
 import { hasErrno } from './errors.ts';
 import { OpenFolders } from './open-folders.ts';
 import { MAX_SHORT_BYTES, writeShort } from './short-file.ts';
-import { getShortWriter } from './short-writer.ts';
 
 // Half the cost of those of `node:fs/promises`.
 const rename = promisify(renameByCallback);
@@ -67,10 +66,9 @@ export class DurableFolder {
     }
   }
 
-  /** Makes the bytes durable at a path whose folder is there, unless a file of that length is there: then that one. */
+  /** Makes the bytes durable at a path, unless a file of that length is there: then that one. */
   async put(bytes: Uint8Array, path: string): Promise<void> {
-    const isShort = bytes.length > 0 && bytes.length <= MAX_SHORT_BYTES;
-    if (isShort && (await getShortWriter().write({ temporary: this.#nameTemporary(), path, bytes }))) return;
+    await this.ensure(dirname(path));
     if ((await findSize(path)) !== bytes.length) await this.replace(bytes, path);
     // Also where it was there: whoever put it may not have got this far.
     await this.sync(dirname(path));

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { link, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { type Digest, isDigest } from '@dockchains/oci';
@@ -45,6 +45,8 @@ export class FileAsides {
   async restore({ key, digest }: SetAside): Promise<void> {
     const path = this.#blobPath(digest);
     await this.#folder.ensure(dirname(path));
+    // Whoever had it in a journal may have found it gone, and not have synced it.
+    await syncIfThere(this.#path(key));
     // Never over what is there: that was stored anew, and is as good.
     await link(this.#path(key), path).catch((error: unknown) => {
       if (!hasErrno(error, 'EEXIST', 'ENOENT')) throw error;
@@ -81,5 +83,16 @@ export class FileAsides {
   #path(key: string): string {
     if (NAME.test(key)) return join(this.#root, key);
     throw new BlobStoreError('KEY_INVALID', 'The key is none of something that was set aside.');
+  }
+}
+
+async function syncIfThere(path: string): Promise<void> {
+  const file = await open(path, 'r').catch((error: unknown) => {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+  });
+  try {
+    await file?.sync();
+  } finally {
+    await file?.close();
   }
 }

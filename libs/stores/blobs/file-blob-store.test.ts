@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -186,11 +188,63 @@ test('leaves nothing behind when a blob cannot be put into place', async () => {
   expect(await readdir(join(root, 'tmp'))).toEqual([]);
 });
 
+test('has what a process that is gone had acknowledged, though nothing of it was put to its place', async () => {
+  await killedAfterPut('no place');
+  expect(await store.stat(DIGEST)).toBeUndefined();
+  const again = await openFileBlobStore(root);
+  expect(await again.read(DIGEST, 5000)).toEqual(BYTES);
+  expect(await again.listSetAside()).toMatchObject([{ digest: DIGEST, size: 5000 }]);
+});
+
+test('shows collection what was removed and comes back from a journal', async () => {
+  await killedAfterPut('place');
+  const aside = await setAside();
+  await store.discard(aside);
+  const again = await openFileBlobStore(root);
+  expect(await again.stat(DIGEST)).toEqual({ size: 5000 });
+  const [shown] = await again.listSetAside();
+  expect(shown).toMatchObject({ digest: DIGEST, size: 5000 });
+});
+
+test('shows collection nothing of what is where it belongs', async () => {
+  await killedAfterPut('place');
+  const again = await openFileBlobStore(root);
+  expect(await again.read(DIGEST, 5000)).toEqual(BYTES);
+  expect(await again.listSetAside()).toEqual([]);
+});
+
+test('opens a folder of before there were journals', async () => {
+  await store.put(BYTES, DIGEST);
+  await rm(join(root, 'journal'), { recursive: true });
+  const again = await openFileBlobStore(root);
+  expect(await again.read(DIGEST, 5000)).toEqual(BYTES);
+  expect(await readdir(join(root, 'journal'))).toEqual([]);
+});
+
+test('does not open while a journal can’t be read', async () => {
+  await mkdir(join(root, 'journal', 'a-folder'));
+  await expect(openFileBlobStore(root)).rejects.toMatchObject({ code: 'IO' });
+});
+
 test('makes its folder with the parents', async () => {
   const deep = await openFileBlobStore(join(root, 'a/b/c'));
   await deep.put(BYTES, DIGEST);
-  expect(await readdir(join(root, 'a/b/c'))).toEqual(['blobs', 'removed', 'tmp', 'uploads']);
+  expect(await readdir(join(root, 'a/b/c'))).toEqual(['blobs', 'journal', 'removed', 'tmp', 'uploads']);
 });
+
+/** A process that writes the blob to its journal, puts it to its place or not, and kills itself. */
+async function killedAfterPut(step: 'place' | 'no place'): Promise<void> {
+  const code = `
+    import { placeFile } from ${JSON.stringify(new URL('short-files.mjs', import.meta.url))};
+    import { ShortJournal } from ${JSON.stringify(new URL('short-journal.mjs', import.meta.url))};
+    const frame = { digest: ${JSON.stringify(DIGEST)}, bytes: Buffer.from('${BYTES.toString('hex')}', 'hex') };
+    const root = ${JSON.stringify(root)};
+    new ShortJournal(root).append([frame], 0);
+    if (${step === 'place'}) placeFile(root, frame);
+    process.kill(process.pid, 'SIGKILL');`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', code], { stdio: 'inherit' });
+  expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+}
 
 async function sent(blob: OpenBlob): Promise<Buffer> {
   return Buffer.concat(await piecesOf(blob));

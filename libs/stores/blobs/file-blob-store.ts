@@ -1,7 +1,7 @@
-import { open } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { open, readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 
-import { type Digest, digestAlgorithm, digestHex, digestOf } from '@dockchains/oci';
+import { type Digest, digestAlgorithm, digestOf } from '@dockchains/oci';
 
 import type { BlobRange, BlobStore, OpenBlob } from './blob-store.ts';
 import { DurableFolder, findSize } from './durable.ts';
@@ -10,23 +10,25 @@ import { FileAsides } from './file-asides.ts';
 import { FileUploads } from './file-uploads.ts';
 import { openBlobOf } from './open-blob.ts';
 import { receiveShort } from './receive-short.ts';
+import { MAX_SHORT_BYTES } from './short-file.ts';
+import { blobPath } from './short-files.mjs';
+import { getShortWriter } from './short-writer.ts';
 
 /**
- * Opens a blob store in a folder of the file system, made if it is not there: `blobs/<algorithm>/<2 hex>/<hex>`, `uploads/<id>`, `removed/` and
- * `tmp/`, all on one file system. Temporary files that dead processes left over an hour before `now` are removed.
+ * Opens a blob store in a folder of the file system, made if it is not there: `blobs/<algorithm>/<2 hex>/<hex>`, `uploads/<id>`, `removed/`,
+ * `journal/` and `tmp/`, all on one file system. What journals of other processes have comes to its place, and temporary files that dead ones left over an
+ * hour before `now` are removed.
  */
 export async function openFileBlobStore(root: string, now: Date = new Date()): Promise<BlobStore> {
   const folder = new DurableFolder(root);
-  const pathOf = (digest: Digest): string => {
-    const hex = digestHex(digest);
-    return join(root, 'blobs', digestAlgorithm(digest), hex.slice(0, 2), hex);
-  };
+  const pathOf = (digest: Digest): string => blobPath(root, digest);
   const uploads = new FileUploads(folder, pathOf);
   const asides = new FileAsides(folder, pathOf);
   await guarded('open the blob store', async () => {
     await folder.open(now);
     await uploads.open();
     await asides.open();
+    await claimJournals(folder);
   });
 
   return {
@@ -35,7 +37,7 @@ export async function openFileBlobStore(root: string, now: Date = new Date()): P
     read: (digest, maxBytes) => guarded('read a blob', () => readBlob(pathOf(digest), digest, maxBytes)),
     put: (bytes, digest, beforePlacing) =>
       withStep(beforePlacing, (place) =>
-        guarded('store a blob', () => putBlob({ folder, path: pathOf(digest), place }, bytes, digest)),
+        guarded('store a blob', () => putBlob({ folder, place }, bytes, digest)),
       ),
     setAside: (digest) => guarded('set a blob aside', () => asides.setAside(digest)),
     restore: (aside) => guarded('put a blob back', () => asides.restore(aside)),
@@ -95,7 +97,7 @@ async function readBlob(path: string, digest: Digest, maxBytes: number): Promise
 }
 
 async function putBlob(
-  { folder, path, place }: { folder: DurableFolder; path: string; place: (() => Promise<void>) | undefined },
+  { folder, place }: { folder: DurableFolder; place: (() => Promise<void>) | undefined },
   bytes: Uint8Array,
   digest: Digest,
 ): Promise<void> {
@@ -103,8 +105,19 @@ async function putBlob(
     throw new BlobStoreError('DIGEST_MISMATCH', `The bytes are not those of ${digest}.`);
   }
   await place?.();
-  await folder.ensure(dirname(path));
-  await folder.put(bytes, path);
+  const isShort = bytes.length > 0 && bytes.length <= MAX_SHORT_BYTES;
+  if (isShort && (await getShortWriter().write({ root: resolve(folder.root), digest, bytes }))) return;
+  await folder.put(bytes, blobPath(folder.root, digest));
+}
+
+/** Also of processes that live: what they have is put to its place anyway, and they go on elsewhere. */
+async function claimJournals(folder: DurableFolder): Promise<void> {
+  const journals = join(folder.root, 'journal');
+  await folder.ensure(journals);
+  if ((await readdir(journals)).length === 0) return;
+  if (!(await getShortWriter().claim(resolve(folder.root)))) {
+    throw new Error('The thread that reads journals has ended.');
+  }
 }
 
 /** Runs an operation within which the caller has a step of his own: what that throws stays the caller's. */

@@ -1,6 +1,8 @@
 import { close, constants, open, write } from 'node:fs';
 import { promisify } from 'node:util';
 
+import { MAX_FILE_BYTES } from './short-frames.mjs';
+
 // Each of these is one trip to libuv's threads, and such a trip costs more than the system call: by these functions, about half of what
 // the ones of `node:fs/promises` cost.
 const openFile = promisify(open);
@@ -10,7 +12,7 @@ const writeAt = promisify(write);
 const { O_DSYNC } = constants as { O_DSYNC?: number };
 
 /** Up to so many bytes a file is written and made durable at once. */
-export const MAX_SHORT_BYTES = O_DSYNC === undefined ? 0 : 65_536;
+export const MAX_SHORT_BYTES = O_DSYNC === undefined ? 0 : MAX_FILE_BYTES;
 
 /**
  * Makes a file that is not there yet, with these few bytes, durable when this resolves: each write to it comes back once it is on disk, so that

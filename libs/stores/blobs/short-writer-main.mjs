@@ -1,81 +1,34 @@
-import {
-  closeSync,
-  constants,
-  fsyncSync,
-  openSync,
-  renameSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 
-// What `short-writer.ts` starts. This file is no TypeScript: Node would load its compiler for it, 20 MB.
+import { placeFile } from './short-files.mjs';
+import { ShortJournal } from './short-journal.mjs';
 
-// As many as a blob store has for one algorithm.
-const MAX_OPEN = 256;
-const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_DSYNC;
-
-/** Folders stay open for the next time. @type {Map<string, number>} */
-const folders = new Map();
-
-/** @param {string} path */
-function syncFolder(path) {
-  const file = folders.get(path) ?? openSync(path, 'r');
-  const [oldest] = folders;
-  if (!folders.has(path) && folders.size >= MAX_OPEN && oldest !== undefined) {
-    folders.delete(oldest[0]);
-    closeSync(oldest[1]);
-  }
-  folders.set(path, file);
-  try {
-    fsyncSync(file);
-  } catch (error) {
-    folders.delete(path);
-    closeSync(file);
-    throw error;
-  }
-}
+// What `short-writer.ts` starts. This file is no TypeScript, nor is what it imports: Node would load its compiler for it, 20 MB.
 
 /**
- * Each write comes back once it is on disk.
- * @param {string} path
- * @param {Uint8Array} bytes
+ * @typedef {import('./short-writer.ts').ShortBatch} ShortBatch
+ * @typedef {import('./short-writer.ts').ShortOutcome} ShortOutcome
  */
-function writeNew(path, bytes) {
-  const file = openSync(path, CREATE, 0o640);
-  try {
-    for (let written = 0; written < bytes.length;) {
-      written += writeSync(file, bytes, written, bytes.length - written, written);
-    }
-  } finally {
-    closeSync(file);
-  }
-}
 
-/**
- * @param {import('./short-writer.ts').ShortBatch['files'][number]} file
- * @param {Uint8Array} bytes
- */
-function place({ temporary, path }, bytes) {
-  if (statSync(path, { throwIfNoEntry: false })?.size === bytes.length) return;
-  try {
-    writeNew(temporary, bytes);
-    renameSync(temporary, path);
-  } catch (error) {
-    try {
-      unlinkSync(temporary);
-    } catch {
-      // it was not made, or a later start sweeps it
-    }
-    throw error;
-  }
+// So long a file that comes in between waits for those that are synced in the background,
+const SLICE_MS = 2;
+// which others than this thread have the disk for as well.
+const PAUSES_MS = { behind: 0, more: 4, later: 1_000 };
+
+/** @type {Map<string, ShortJournal>} */
+const journals = new Map();
+let isSettling = false;
+
+/** @param {string} root */
+function journalOf(root) {
+  const journal = journals.get(root) ?? new ShortJournal(root);
+  journals.set(root, journal);
+  return journal;
 }
 
 /**
  * @param {() => void} step
- * @returns {import('./short-writer.ts').ShortOutcome}
+ * @returns {ShortOutcome}
  */
 function attempt(step) {
   try {
@@ -88,26 +41,66 @@ function attempt(step) {
 }
 
 /**
- * Places all files, then syncs the folder of each: also where a file was there, because whoever put it may not have got that far.
- * @param {import('./short-writer.ts').ShortBatch} batch
+ * Writes what each folder gets to its journal, then puts the files to their places. One that is there already is written as well: it may be in no
+ * journal, and its name not be durable.
+ * @param {ShortBatch} batch
+ * @returns {ShortOutcome[]}
  */
 function take({ files, bytes }) {
   let at = 0;
-  const placed = files.map((file) => {
-    const own = bytes.subarray(at, (at += file.length));
-    return attempt(() => {
-      place(file, own);
+  const frames = files.map(({ root, digest, length }) => ({
+    root,
+    digest,
+    bytes: bytes.subarray(at, (at += length)),
+  }));
+  /** @type {Map<string, ShortOutcome>} */
+  const appended = new Map();
+  for (const [root, own] of Map.groupBy(frames, (frame) => frame.root)) {
+    const outcome = attempt(() => {
+      journalOf(root).append(own, performance.now());
     });
-  });
-  return files.map(
-    ({ path }, index) =>
-      placed[index] ??
+    appended.set(root, outcome);
+  }
+  return frames.map(
+    (frame) =>
+      appended.get(frame.root) ??
       attempt(() => {
-        syncFolder(dirname(path));
+        placeFile(frame.root, frame);
       }),
   );
 }
 
-parentPort?.on('message', (/** @type {import('./short-writer.ts').ShortBatch} */ batch) => {
-  parentPort?.postMessage(take(batch));
+function settle() {
+  const end = performance.now() + SLICE_MS;
+  const isOver = () => performance.now() > end;
+  let pause = Infinity;
+  for (const journal of journals.values()) {
+    const now = performance.now();
+    /** @type {keyof typeof PAUSES_MS | 'nothing'} */
+    let left = 'later';
+    attempt(() => {
+      left = journal.settle(now, isOver);
+    });
+    if (left !== 'nothing') pause = Math.min(pause, PAUSES_MS[left]);
+  }
+  isSettling = pause < Infinity;
+  if (isSettling) setTimeout(settle, pause);
+}
+
+function settleSoon() {
+  if (isSettling) return;
+  isSettling = true;
+  setTimeout(settle, PAUSES_MS.later);
+}
+
+parentPort?.on('message', (/** @type {import('./short-writer.ts').ShortOrder} */ order) => {
+  if (order.kind === 'write') {
+    parentPort?.postMessage(take(order));
+  } else {
+    const outcome = attempt(() => {
+      journalOf(order.root).claim(performance.now());
+    });
+    parentPort?.postMessage([outcome]);
+  }
+  settleSoon();
 });

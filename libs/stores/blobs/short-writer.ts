@@ -1,38 +1,41 @@
 import { Worker } from 'node:worker_threads';
 
-/** A short file to be made durable at `path`, by way of `temporary`, which nobody else uses. */
+import type { Digest } from '@dockchains/oci';
+
+/** A file of 1 to 65,536 bytes for the blob store in folder `root`. */
 export interface ShortJob {
-  readonly temporary: string;
-  readonly path: string;
+  readonly root: string;
+  readonly digest: Digest;
   readonly bytes: Uint8Array;
 }
 
-/** What the thread is told: files, and their bytes one behind the other. */
+/** Files, and their bytes one behind the other. */
 export interface ShortBatch {
-  readonly files: readonly { readonly temporary: string; readonly path: string; readonly length: number }[];
+  readonly kind: 'write';
+  readonly files: readonly { readonly root: string; readonly digest: string; readonly length: number }[];
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** What the thread says of each file: nothing, or how the file system failed. */
+/** What the thread is told: files to write, or a folder whose journals of others are to be claimed. */
+export type ShortOrder = ShortBatch | { readonly kind: 'claim'; readonly root: string };
+
+/** What the thread says of each file, and of a folder: nothing, or how the file system failed. */
 export type ShortOutcome = { readonly message: string; readonly code: string } | undefined;
 
 type Waiting = ShortJob & PromiseWithResolvers<boolean>;
+type Running = readonly PromiseWithResolvers<boolean>[];
 
-// So long a batch may take, as files took of late: the thread syncs one after the other, and libuv's four do so at once.
-const BATCH_MS = 40;
-// How much the last batch counts in what a file takes.
-const NEWEST = 0.2;
+// So that those that come first are answered before all have come.
+const BATCH_BYTES = 1 << 20;
 
 /**
- * A thread that makes short files durable, all that wait for it in one go. By libuv's threads each takes six trips, each of which wakes a thread and then
- * this one again: that costs more than what the file system does. It keeps no process alive that waits for nothing from it.
+ * A thread that makes short files durable, all that wait for it in one go, by a journal (`short-journal.mjs`). By libuv's threads each takes six trips, each
+ * of which wakes a thread and then this one again, and two commits of the file system. It keeps no process alive that waits for nothing from it.
  */
 export class ShortWriter {
   readonly #worker: Worker;
+  readonly #running: Running[] = [];
   #waiting: Waiting[] = [];
-  #running: readonly Waiting[] | undefined;
-  #begunAt = 0;
-  #fileMs = 1;
   #isDue = false;
   #isAlive = true;
 
@@ -50,21 +53,26 @@ export class ShortWriter {
     });
   }
 
-  /**
-   * Puts the bytes to a path, unless a file of that length is there, and syncs them and their folder. False where the caller had better do it himself:
-   * the thread has enough to do, or has ended.
-   */
+  /** Puts the bytes to their place, durably. False where the caller must do it himself, because the thread has ended. */
   write(job: ShortJob): Promise<boolean> {
-    if (!this.#isAlive || (this.#waiting.length + 1) * this.#fileMs > BATCH_MS) return Promise.resolve(false);
+    if (!this.#isAlive) return Promise.resolve(false);
     const entry = { ...job, ...Promise.withResolvers<boolean>() };
     this.#waiting.push(entry);
     this.#proceed();
     return entry.promise;
   }
 
+  /** Puts the files to their places that journals of others in a blob store's folder have, and sees to it that those go. False where the thread has ended. */
+  claim(root: string): Promise<boolean> {
+    if (!this.#isAlive) return Promise.resolve(false);
+    const entry = Promise.withResolvers<boolean>();
+    this.#order({ kind: 'claim', root }, [entry]);
+    return entry.promise;
+  }
+
   /** Whatever this turn of the event loop still asks for comes along. */
   #proceed(): void {
-    if (this.#isDue || this.#running !== undefined || this.#waiting.length === 0) return;
+    if (this.#isDue || this.#running.length > 0 || this.#waiting.length === 0) return;
     this.#isDue = true;
     setImmediate(() => {
       this.#isDue = false;
@@ -73,28 +81,34 @@ export class ShortWriter {
   }
 
   #send(): void {
-    const batch = this.#waiting;
-    this.#waiting = [];
+    const batch = this.#takeBatch();
     const bytes = new Uint8Array(batch.reduce((total, job) => total + job.bytes.length, 0));
     let at = 0;
     for (const job of batch) {
       bytes.set(job.bytes, at);
       at += job.bytes.length;
     }
-    const files = batch.map(({ temporary, path, bytes: { length } }) => ({ temporary, path, length }));
-    this.#running = batch;
-    this.#begunAt = performance.now();
+    const files = batch.map(({ root, digest, bytes: { length } }) => ({ root, digest, length }));
+    this.#order({ kind: 'write', files, bytes }, batch, [bytes.buffer]);
+  }
+
+  #takeBatch(): readonly Waiting[] {
+    let room = BATCH_BYTES;
+    const end = this.#waiting.findIndex(({ bytes }) => (room -= bytes.length) < 0);
+    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : Math.max(1, end));
+  }
+
+  /** Orders are answered in the order in which they came. */
+  #order(order: ShortOrder, running: Running, transfer: ArrayBuffer[] = []): void {
+    this.#running.push(running);
     this.#worker.ref();
-    this.#worker.postMessage({ files, bytes } satisfies ShortBatch, [bytes.buffer]);
+    this.#worker.postMessage(order, transfer);
   }
 
   #settle(outcomes: readonly ShortOutcome[]): void {
-    const batch = this.#running ?? [];
-    this.#running = undefined;
-    this.#worker.unref();
-    const fileMs = (performance.now() - this.#begunAt) / Math.max(1, batch.length);
-    this.#fileMs += (Math.min(fileMs, BATCH_MS) - this.#fileMs) * NEWEST;
-    batch.forEach(({ resolve, reject }, index) => {
+    const settled = this.#running.shift() ?? [];
+    if (this.#running.length === 0) this.#worker.unref();
+    settled.forEach(({ resolve, reject }, index) => {
       const outcome = outcomes[index];
       if (outcome === undefined) resolve(true);
       else reject(Object.assign(new Error(outcome.message), { code: outcome.code }));
@@ -105,9 +119,7 @@ export class ShortWriter {
   /** What was under way may have been done or not: to do it again is no harm. */
   #end(): void {
     this.#isAlive = false;
-    for (const { resolve } of [...(this.#running ?? []), ...this.#waiting]) resolve(false);
-    this.#running = undefined;
-    this.#waiting = [];
+    for (const { resolve } of [...this.#running.splice(0).flat(), ...this.#waiting.splice(0)]) resolve(false);
   }
 }
 

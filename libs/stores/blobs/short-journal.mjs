@@ -1,0 +1,273 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { closeSync, constants, openSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+
+import {
+  blobPath,
+  isErrno,
+  readAll,
+  removeQuietly,
+  replaceFile,
+  restoreFiles,
+  syncPath,
+  writeAll,
+} from './short-files.mjs';
+import {
+  encodeFrame,
+  encodeHeader,
+  frameLength,
+  GENERATION_BYTES,
+  HEADER_BYTES,
+  parseFrames,
+} from './short-frames.mjs';
+
+/**
+ * @typedef {import('./short-frames.d.mts').ShortFrame} ShortFrame
+ * @typedef {object} Segment
+ * @property {string} path
+ * @property {number} file
+ * @property {number} inode
+ * @property {boolean} isOwn Made here, and not claimed.
+ * @property {Uint8Array} generation
+ * @property {number} at Where the next frame goes.
+ * @property {Map<string, number>} files Digests, and where their frames are.
+ * @property {number} begunAt
+ * @property {number} writtenAt
+ * @typedef {{ left: Iterator<[string, number]>, folders: Set<string> }} Settling
+ */
+
+const SYNCED = constants.O_RDWR | constants.O_DSYNC;
+// So many that are done with are kept, to be written anew.
+const MAX_SPARE = 2;
+const ZEROS = new Uint8Array(1 << 18);
+// Of whatever is found: ours are shorter.
+const MAX_READ = 64 << 20;
+
+export class ShortJournal {
+  #root;
+  #folder;
+  #options;
+  /** @type {Segment | undefined} */
+  #current;
+  /** Full, or claimed, oldest first. @type {Segment[]} */
+  #full = [];
+  /** @type {Segment[]} */
+  #spare = [];
+  /** One that is not all zeros yet. @type {Segment | undefined} */
+  #making;
+  /** How far the oldest full one is. @type {Settling | undefined} */
+  #settling;
+
+  /** @param {string} root @param {import('./short-journal.d.mts').JournalOptions} [options] */
+  constructor(root, { segmentBytes = 4 << 20, maxSegments = 64, settleMs = 60_000 } = {}) {
+    this.#root = resolve(root);
+    this.#folder = join(this.#root, 'journal');
+    this.#options = { segmentBytes, maxSegments, settleMs };
+  }
+
+  /** @param {readonly ShortFrame[]} frames @param {number} now */
+  append(frames, now) {
+    for (let done = 0; done < frames.length;) {
+      const segment = (this.#current ??= this.#begin(now));
+      const fitting = this.#countFitting(segment, frames, done);
+      if (fitting === 0) this.#leave(segment);
+      else if (this.#write(segment, frames.slice(done, done + fitting), now)) done += fitting;
+      else this.#drop(segment);
+    }
+  }
+
+  /** @param {Segment} segment @param {readonly ShortFrame[]} frames @param {number} from */
+  #countFitting({ at }, frames, from) {
+    let [end, room] = [from, this.#options.segmentBytes - at];
+    for (let frame; (frame = frames[end]) !== undefined && frameLength(frame) <= room; end += 1) {
+      room -= frameLength(frame);
+    }
+    if (end === from && at === HEADER_BYTES) throw new RangeError('A file is longer than a segment.');
+    return end - from;
+  }
+
+  /**
+   * Whether the frames are where whoever claims the segment finds them: one who has claimed it may have read it before.
+   * @param {Segment} segment
+   * @param {readonly ShortFrame[]} frames
+   * @param {number} now
+   */
+  #write(segment, frames, now) {
+    const encoded = frames.map((frame) => encodeFrame(segment.generation, frame));
+    const isFirst = segment.at === HEADER_BYTES;
+    try {
+      if (isFirst) writeAll(segment.file, Buffer.concat([encodeHeader(segment.generation), ...encoded]), 0);
+      else writeAll(segment.file, Buffer.concat(encoded), segment.at);
+    } catch (error) {
+      this.#leave(segment);
+      throw error;
+    }
+    if (!isInPlace(segment)) return false;
+    frames.forEach(({ digest }, index) => {
+      segment.files.set(digest, segment.at);
+      segment.at += encoded[index]?.length ?? 0;
+    });
+    segment.writtenAt = now;
+    return true;
+  }
+
+  /** @param {Segment} segment */
+  #leave(segment) {
+    this.#current = undefined;
+    this.#full.push(segment);
+  }
+
+  /** @param {Segment} segment */
+  #drop(segment) {
+    this.#current = undefined;
+    closeSync(segment.file);
+  }
+
+  /** @param {number} now @returns {Segment} */
+  #begin(now) {
+    while (this.#full.length >= this.#options.maxSegments) this.#settleSome(() => false);
+    while (this.#spare.length === 0) this.#make();
+    const segment = /** @type {Segment} */ (this.#spare.pop());
+    const generation = randomBytes(GENERATION_BYTES);
+    return { ...segment, generation, at: HEADER_BYTES, files: new Map(), begunAt: now, writtenAt: now };
+  }
+
+  /** Makes a part of a segment. Zeros, so that what is written over them later changes blocks and nothing else. */
+  #make() {
+    const { segmentBytes } = this.#options;
+    const making = (this.#making ??= this.#create());
+    try {
+      const zeros = ZEROS.subarray(0, segmentBytes - making.at);
+      writeAll(making.file, zeros, making.at);
+      making.at += zeros.length;
+      if (making.at < segmentBytes) return;
+      syncPath(this.#folder);
+    } catch (error) {
+      this.#making = undefined;
+      closeSync(making.file);
+      removeQuietly(making.path);
+      throw error;
+    }
+    this.#making = undefined;
+    this.#spare.push(making);
+  }
+
+  #create() {
+    const path = join(this.#folder, randomUUID());
+    return describe(path, openSync(path, SYNCED | constants.O_CREAT | constants.O_EXCL, 0o640), true);
+  }
+
+  /** @param {number} now */
+  claim(now) {
+    const own = [this.#current, this.#making, ...this.#full, ...this.#spare].map((segment) => segment?.path);
+    for (const name of readdirSync(this.#folder)) {
+      const path = join(this.#folder, name);
+      if (!own.includes(path)) this.#claim(path, now);
+    }
+  }
+
+  /**
+   * By another name it is ours. Its owner, if he lives, finds it gone behind his next write, and writes that elsewhere once more: so it is read after.
+   * @param {string} path
+   * @param {number} now
+   */
+  #claim(path, now) {
+    const target = join(this.#folder, randomUUID());
+    try {
+      renameSync(path, target);
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return;
+      throw error;
+    }
+    const segment = describe(target, openSync(target, 'r'), false);
+    segment.writtenAt = now;
+    const frames = [...parseFrames(readAll(segment.file, MAX_READ))];
+    restoreFiles(this.#root, frames);
+    for (const { digest, at } of frames) segment.files.set(digest, at);
+    if (frames.length === 0) this.#free(segment);
+    else this.#full.push(segment);
+  }
+
+  /** @param {number} now @param {() => boolean} isOver */
+  settle(now, isOver) {
+    const { segmentBytes, settleMs, maxSegments } = this.#options;
+    const current = this.#current;
+    if (current !== undefined && now - current.begunAt >= settleMs) this.#leave(current);
+    const isHalf = (this.#current?.at ?? 0) > segmentBytes / 2;
+    if (isHalf && this.#spare.length === 0 && this.#full.length <= maxSegments / 2) {
+      this.#make();
+      return 'more';
+    }
+    for (let first; (first = this.#full[0]) !== undefined;) {
+      const isBehind = this.#full.length > maxSegments / 2;
+      if (!isBehind && now - first.writtenAt < settleMs) return 'later';
+      if (!this.#settleSome(isOver)) return isBehind ? 'behind' : 'more';
+    }
+    return this.#current === undefined ? 'nothing' : 'later';
+  }
+
+  /** Syncs what the oldest full segment has, until the time is over; whether that was all, and the segment is free. @param {() => boolean} isOver */
+  #settleSome(isOver) {
+    const [segment] = this.#full;
+    if (segment === undefined) return true;
+    const settling = (this.#settling ??= { left: segment.files.entries(), folders: new Set() });
+    try {
+      for (let next; (next = settling.left.next()).done !== true;) {
+        this.#settleFile(segment, settling.folders, next.value);
+        if (isOver()) return false;
+      }
+      for (const folder of settling.folders) {
+        syncPath(folder);
+        settling.folders.delete(folder);
+        if (isOver()) return false;
+      }
+    } catch (error) {
+      // The next time from its beginning.
+      this.#settling = undefined;
+      throw error;
+    }
+    this.#settling = undefined;
+    this.#full.shift();
+    this.#free(segment);
+    return true;
+  }
+
+  /** @param {Segment} segment @param {Set<string>} folders @param {[string, number]} entry */
+  #settleFile({ file }, folders, [digest, at]) {
+    const path = blobPath(this.#root, digest);
+    try {
+      syncPath(path);
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR')) return;
+      // What could not be synced may be lost by now, though it can be read.
+      for (const frame of parseFrames(readAll(file, MAX_READ))) {
+        if (frame.at === at) replaceFile(this.#root, frame, syncPath);
+      }
+    }
+    for (let folder = dirname(path); folder.length >= this.#root.length; folder = dirname(folder)) {
+      folders.add(folder);
+    }
+  }
+
+  /** One that was claimed is written no more: who had it may hang in a write. @param {Segment} segment */
+  #free(segment) {
+    if (segment.isOwn && this.#spare.length < MAX_SPARE && isInPlace(segment)) {
+      this.#spare.push(segment);
+      return;
+    }
+    closeSync(segment.file);
+    removeQuietly(segment.path);
+  }
+}
+
+/** @param {Segment} segment */
+function isInPlace({ path, inode }) {
+  return statSync(path, { throwIfNoEntry: false })?.ino === inode;
+}
+
+/** @param {string} path @param {number} file @param {boolean} isOwn @returns {Segment} */
+function describe(path, file, isOwn) {
+  const generation = new Uint8Array();
+  const inode = statSync(path).ino;
+  return { path, file, inode, isOwn, generation, at: 0, files: new Map(), begunAt: 0, writtenAt: 0 };
+}
