@@ -1,4 +1,3 @@
-import { hashOrigin } from '@dockchains/federation';
 import type { FastifyInstance } from 'fastify';
 
 import type { GatewayDeps } from '../deps.ts';
@@ -12,9 +11,7 @@ export function registerEquivocations(
   { replicas }: Pick<GatewayDeps, 'replicas'>,
 ): void {
   server.get<{ Params: { hash: string } }>('/federation/equivocations/:hash', async (request, reply) => {
-    const all = await replicas.evidence.list();
-    const ofLog = all.filter(({ origin }) => hashOrigin(origin) === request.params.hash);
-    const found = ofLog.find(({ byRevokedKey }) => !byRevokedKey) ?? ofLog[0];
+    const found = await replicas.evidence.findByHash(request.params.hash);
     return reply
       .code(found === undefined ? 404 : 200)
       .header('cache-control', 'no-cache')

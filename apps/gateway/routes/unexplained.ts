@@ -1,4 +1,3 @@
-import { hashOrigin } from '@dockchains/federation';
 import type { FastifyInstance } from 'fastify';
 
 import type { GatewayDeps } from '../deps.ts';
@@ -12,13 +11,11 @@ export function registerUnexplained(
   { replicas }: Pick<GatewayDeps, 'replicas'>,
 ): void {
   server.get<{ Params: { hash: string } }>('/federation/unexplained/:hash', async (request, reply) => {
-    const all = await replicas.undecided.list();
-    const ofLog = all.filter(({ origin }) => hashOrigin(origin) === request.params.hash);
-    const found = ofLog.find(({ isUnexplained }) => isUnexplained) ?? ofLog[0];
+    const found = await replicas.undecided.findByHash(request.params.hash);
     return reply
       .code(found === undefined ? 404 : 200)
       .header('cache-control', 'no-cache')
       .header('content-type', 'text/plain; charset=utf-8')
-      .send(Buffer.from(found?.file ?? 'No two heads of this log wait for an explanation here.\n'));
+      .send(Buffer.from(found?.file() ?? 'No two heads of this log wait for an explanation here.\n'));
   });
 }

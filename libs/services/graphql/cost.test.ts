@@ -16,6 +16,8 @@ test.each([
   { name: 'a field', query: '{ record(id: "a") { id } }', cost: 2 },
   { name: 'a proof', query: '{ record(id: "a") { proof } }', cost: 11 },
   { name: 'a search', query: '{ search(text: "a", first: 5) { nodes { name } } }', cost: 500 + 5 * 2 },
+  { name: 'heads', query: '{ undecidedHeads(first: 5) { nodes { origin } } }', cost: 100 + 5 * 2 },
+  { name: 'their files', query: '{ undecidedHeads(first: 5) { nodes { file } } }', cost: 100 + 5 * 11 },
   { name: 'a page of the usual length', query: '{ repositories { nodes { name } } }', cost: 1 + 20 * 2 },
   { name: 'a page of a length', query: '{ repositories(first: 7) { nodes { name } } }', cost: 1 + 7 * 2 },
   {

@@ -26,10 +26,10 @@ export type CostedOperation = {
 /** By variable: the number it holds, or the length of its list. */
 type Lengths = ReadonlyMap<string, number | undefined>;
 
-// What costs more than reading a value: tiles read for a proof, a thousand matches that are ranked, proofs of 128 KiB, a memory-hard
-// password hash.
+// What costs more than reading a value: tiles read for a proof, a thousand matches that are ranked, proofs of 128 KiB, notes
+// that are read, a memory-hard password hash.
 const COST_OF_FIELD: Readonly<Record<string, number>> = {
-  ...{ proof: 10, search: 500, equivocations: 100 },
+  ...{ proof: 10, search: 500, equivocations: 100, undecidedHeads: 100, file: 10 },
   ...{ createAccount: 500, setPassword: 500 },
 };
 

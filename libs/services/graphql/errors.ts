@@ -1,8 +1,8 @@
 import { AccessError, type AccessErrorCode } from '@dockchains/access';
-import { CatalogError } from '@dockchains/catalog';
+import { CatalogError, type CatalogErrorCode } from '@dockchains/catalog';
 import { findSqlState, isConnectionLoss } from '@dockchains/database';
 import { FederationError, type FederationErrorCode } from '@dockchains/federation';
-import { LedgerError } from '@dockchains/ledger';
+import { LedgerError, type LedgerErrorCode } from '@dockchains/ledger';
 import { OciError, type OciErrorCode } from '@dockchains/oci';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 
@@ -48,22 +48,45 @@ const CODE_OF_ACCESS: Readonly<Record<AccessErrorCode, ApiErrorCode>> = {
   TOO_MANY: 'TOO_MANY_REQUESTS',
 };
 
-const CODE_OF_OCI: Partial<Record<OciErrorCode, ApiErrorCode>> = {
+const CODE_OF_OCI: Readonly<Record<OciErrorCode, ApiErrorCode>> = {
   NAME_INVALID: 'BAD_USER_INPUT',
   DIGEST_INVALID: 'BAD_USER_INPUT',
   MANIFEST_INVALID: 'BAD_USER_INPUT',
   NAME_UNKNOWN: 'NOT_FOUND',
   MANIFEST_UNKNOWN: 'NOT_FOUND',
+  BLOB_UNKNOWN: 'NOT_FOUND',
+  BLOB_UPLOAD_UNKNOWN: 'NOT_FOUND',
+  MANIFEST_BLOB_UNKNOWN: 'NOT_FOUND',
+  BLOB_UPLOAD_INVALID: 'BAD_USER_INPUT',
+  SIZE_INVALID: 'PAYLOAD_TOO_LARGE',
+  UNAUTHORIZED: 'UNAUTHENTICATED',
+  DENIED: 'FORBIDDEN',
   UNSUPPORTED: 'BAD_USER_INPUT',
   TOOMANYREQUESTS: 'TOO_MANY_REQUESTS',
 };
 
-const CODE_OF_FEDERATION: Partial<Record<FederationErrorCode, ApiErrorCode>> = {
+const CODE_OF_FEDERATION: Readonly<Record<FederationErrorCode, ApiErrorCode>> = {
   PEER_UNKNOWN: 'NOT_FOUND',
   PEER_UNREACHABLE: 'UNAVAILABLE',
   PEER_REFUSED: 'BAD_USER_INPUT',
   MESSAGE_REFUSED: 'CONFLICT',
   MESSAGE_PENDING: 'UNAVAILABLE',
+  NOT_MIRRORED: 'NOT_FOUND',
+  OVERTAKEN: 'UNAVAILABLE',
+  SOURCE_REFUTED: 'UNAVAILABLE',
+};
+
+const CODE_OF_CATALOG: Readonly<Record<CatalogErrorCode, ApiErrorCode>> = { BAD_QUERY: 'BAD_USER_INPUT' };
+
+const CODE_OF_LEDGER: Readonly<Record<LedgerErrorCode, ApiErrorCode>> = {
+  FROZEN: 'UNAVAILABLE',
+  BUSY: 'UNAVAILABLE',
+  REGRESSED: 'UNAVAILABLE',
+  OVERTAKEN: 'UNAVAILABLE',
+  NOT_HELD: 'UNAVAILABLE',
+  KEY_MISSING: 'UNAVAILABLE',
+  // Never to be seen: the log has to have it.
+  CONTRADICTION: 'INTERNAL',
 };
 
 // SQLSTATE (PostgreSQL manual, Appendix A): a NUL in a text, a number out of range, a time that is none.
@@ -106,11 +129,9 @@ function findKnown(error: unknown): ApiError | undefined {
   if (error instanceof ApiError) return error;
   if (error instanceof AccessError) return restate(CODE_OF_ACCESS[error.code], error);
   if (error instanceof FederationError) return restate(CODE_OF_FEDERATION[error.code], error);
-  if (error instanceof CatalogError) return restate('BAD_USER_INPUT', error);
+  if (error instanceof CatalogError) return restate(CODE_OF_CATALOG[error.code], error);
   if (error instanceof OciError) return restate(CODE_OF_OCI[error.code], error);
-  if (error instanceof LedgerError && (error.code === 'FROZEN' || error.code === 'BUSY')) {
-    return restate('UNAVAILABLE', error);
-  }
+  if (error instanceof LedgerError) return restate(CODE_OF_LEDGER[error.code], error);
   if (BAD_VALUES.includes(findSqlState(error))) {
     return new ApiError(
       'BAD_USER_INPUT',
@@ -128,8 +149,8 @@ function findKnown(error: unknown): ApiError | undefined {
   return undefined;
 }
 
-function restate(code: ApiErrorCode | undefined, error: Error): ApiError | undefined {
-  return code === undefined ? undefined : new ApiError(code, error.message, { cause: error });
+function restate(code: ApiErrorCode, error: Error): ApiError | undefined {
+  return code === 'INTERNAL' ? undefined : new ApiError(code, error.message, { cause: error });
 }
 
 /** Whether the error says that something is not there, or may not be seen: the caller need not know which. */

@@ -4,6 +4,7 @@ import type { Database } from '@dockchains/database';
 import { encodeEquivocation, type Equivocation, TlogError, verifyEquivocation } from '@dockchains/tlog';
 
 import type { LogKey } from '../replication/peer-log.ts';
+import { IS_OF_HASH, type ListPage, readPage } from './list-page.ts';
 
 /** A proof that a log signed two histories, as it is kept. */
 export type KeptEquivocation = {
@@ -13,6 +14,8 @@ export type KeptEquivocation = {
   readonly foundAt: Date;
   /** A note in it has no signature but by a key that was revoked: whoever has that key may have made it, and nothing is frozen. */
   readonly byRevokedKey: boolean;
+  /** Where it stands in the list of all: when it was found, and the SHA-256 of its file. */
+  readonly key: string;
 };
 
 /** Proofs of equivocation: kept for ever, and what they are about is frozen here. */
@@ -25,8 +28,10 @@ export interface Evidence {
   report(equivocation: Equivocation, logKeys: readonly LogKey[]): Promise<boolean>;
   /** The proof against the log of this origin: while there is one, nothing of it is witnessed or replicated. */
   find(origin: string): Promise<KeptEquivocation | undefined>;
-  /** All that are kept, oldest first, also those by revoked keys. */
-  list(): Promise<readonly KeptEquivocation[]>;
+  /** The proof against the log whose origin has this SHA-256 in hexadecimal; one by a revoked key where there is no other. */
+  findByHash(originHash: string): Promise<KeptEquivocation | undefined>;
+  /** Those that are kept, oldest first, also those by revoked keys. */
+  list(page?: ListPage): Promise<readonly KeptEquivocation[]>;
 }
 
 /** What evidence takes. */
@@ -39,13 +44,12 @@ type EvidenceDeps = {
 };
 
 type Row = {
+  readonly digest: string;
   readonly origin: string;
   readonly proof: string;
   readonly found_at: Date;
   readonly by_revoked_key: boolean;
 };
-
-const MAX_LISTED = 1_000;
 
 // One of each log is enough: whoever signs two histories can sign any number of them. The lock makes the second wait.
 const LOCK = {
@@ -66,12 +70,18 @@ const FREEZE = {
 };
 const FIND = {
   name: 'equivocation-find',
-  text: `SELECT origin, proof, found_at, by_revoked_key FROM equivocation
+  text: `SELECT digest, origin, proof, found_at, by_revoked_key FROM equivocation
          WHERE origin = $1 AND NOT by_revoked_key ORDER BY found_at LIMIT 1`,
+};
+const FIND_BY_HASH = {
+  name: 'equivocation-find-by-hash',
+  text: `SELECT digest, origin, proof, found_at, by_revoked_key FROM equivocation
+         WHERE ${IS_OF_HASH} ORDER BY by_revoked_key, found_at LIMIT 1`,
 };
 const LIST = {
   name: 'equivocation-list',
-  text: `SELECT origin, proof, found_at, by_revoked_key FROM equivocation ORDER BY found_at LIMIT ${MAX_LISTED}`,
+  text: `SELECT digest, origin, proof, found_at, by_revoked_key FROM equivocation
+         WHERE (found_at, digest) > ($1, $2) ORDER BY found_at, digest LIMIT $3`,
 };
 
 /** Opens the evidence in the organisation's database. */
@@ -104,8 +114,14 @@ export function openEvidence({ database, clock, log, freezeOwn }: EvidenceDeps):
       const [row] = await database.query<Row>(FIND, [origin]);
       return row === undefined ? undefined : toKept(row);
     },
-    async list() {
-      return (await database.query<Row>(LIST)).map(toKept);
+    async findByHash(originHash) {
+      const [row] = await database.query<Row>(FIND_BY_HASH, [originHash]);
+      return row === undefined ? undefined : toKept(row);
+    },
+    async list(page) {
+      const { after, limit } = readPage(page);
+      const [at = '', digest = ''] = after;
+      return (await database.query<Row>(LIST, [at, digest, limit])).map(toKept);
     },
   };
 }
@@ -129,4 +145,5 @@ function verify(
 const toKept = (row: Row): KeptEquivocation => ({
   ...{ origin: row.origin, proof: row.proof },
   ...{ foundAt: row.found_at, byRevokedKey: row.by_revoked_key },
+  key: `${row.found_at.toISOString()} ${row.digest}`,
 });

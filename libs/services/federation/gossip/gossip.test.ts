@@ -229,6 +229,8 @@ describe('L1: a split view by a key that was', () => {
     const [kept] = await left.fixture.evidence.list();
     expect(kept).toMatchObject({ origin: ORIGIN, byRevokedKey: true });
     expect(kept?.proof).toContain(former.web.files.get('/log/public/checkpoint')?.toString() ?? '-');
+    expect(await left.fixture.evidence.findByHash(HASH)).toEqual(kept);
+    expect(await left.fixture.evidence.findByHash(HASH.replace(/./, 'x'))).toBeUndefined();
     await awaitStatus(left.replication, ORIGIN, { frozen: undefined });
     await left.acme.serve(9);
     await awaitStatus(left.replication, ORIGIN, { mirroredSize: 9n });
@@ -240,6 +242,10 @@ describe('L1: a split view by a key that was', () => {
     await left.gossip.exchange();
     expect(await left.fixture.evidence.find(ORIGIN)).toMatchObject({ byRevokedKey: false });
     expect(await left.fixture.evidence.list()).toHaveLength(2);
+    expect(await left.fixture.evidence.findByHash(HASH)).toMatchObject({ byRevokedKey: false });
+    const [first] = await left.fixture.evidence.list({ limit: 1 });
+    expect(first).toEqual(kept);
+    expect(await left.fixture.evidence.list({ after: first?.key })).toMatchObject([{ byRevokedKey: false }]);
   });
 });
 

@@ -78,7 +78,7 @@ export function createJudge({ peers, evidence, undecided, fetch }: JudgeDeps): J
   const keep: Judge['keep'] = async (one, shownBy, judged) => {
     // Of a ledger of our own we know ourselves.
     if (one.logUrl === undefined) return false;
-    const kept = (await undecided.list(one.origin)).find((row) => row.shownBy === shownBy);
+    const kept = (await undecided.listOf(one.origin)).find((row) => row.shownBy === shownBy);
     const again = kept === undefined ? [] : [await lookAgain(one, kept)];
     for (const { shown, verdict } of [...again, ...judged]) {
       if (shown === undefined || verdict.kind !== 'undecided' || verdict.held === undefined) continue;
@@ -99,7 +99,7 @@ export function createJudge({ peers, evidence, undecided, fetch }: JudgeDeps): J
     compareHere: (one, shown) => decide(one, shown, {}),
     keep,
     async explain(one) {
-      const kept = await undecided.list(one.origin);
+      const kept = await undecided.listOf(one.origin);
       await Promise.all(kept.map(({ shownBy }) => keep(one, shownBy, [])));
     },
   };

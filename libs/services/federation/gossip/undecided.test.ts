@@ -143,7 +143,7 @@ describe('L1: heads of a private ledger of two sizes', () => {
       expect(waiting).toMatchObject({ answer: says, isUnexplained: true, isWithheld: true });
       expect(warned).toEqual(['a log does not explain two of its heads: nothing more of it is cosigned']);
       expect(await fixture.evidence.list()).toEqual([]);
-      const file = parseUnexplained(waiting?.file ?? '');
+      const file = parseUnexplained(waiting?.file() ?? '');
       const keys = [parseVerifierKey(histories.right.verifierKey)];
       expect(verifyUnexplained(file, keys)).toMatchObject({ older: { size: 6n }, newer: { size: 9n } });
       expect(file).toMatchObject({ shownBy: 'globex.example', answer: says });

@@ -2,6 +2,7 @@ import type { Queryable } from '@dockchains/database';
 import { encodeUnexplained } from '@dockchains/tlog';
 
 import { reopenHead, type SignedHead } from '../replication/heads.ts';
+import { IS_OF_HASH, type ListPage, readPage } from './list-page.ts';
 
 /** A signed head that could not be compared with the one held here, and that its log has not explained. */
 export type UndecidedHead = {
@@ -18,7 +19,9 @@ export type UndecidedHead = {
   /** How the log answered last. */
   readonly answer: string;
   /** A file with both notes: `dockchains audit --proof` tells what it proves, and what it does not. */
-  readonly file: string;
+  readonly file: () => string;
+  /** Where it stands in the list of all: since when, its log, and who showed it. */
+  readonly key: string;
 };
 
 /** What could not be decided. */
@@ -36,8 +39,12 @@ export interface Undecided {
   note(found: Found): Promise<boolean>;
   /** It was explained. */
   settle(origin: string, shownBy: string): Promise<void>;
-  /** Those of one log, or all, the oldest first. */
-  list(origin?: string): Promise<readonly UndecidedHead[]>;
+  /** That of the log whose origin has this SHA-256 in hexadecimal which waits longest; one that was refused an explanation before others. */
+  findByHash(originHash: string): Promise<UndecidedHead | undefined>;
+  /** Those of one log, the oldest first. */
+  listOf(origin: string): Promise<readonly UndecidedHead[]>;
+  /** Those of all logs, the oldest first. */
+  list(page?: ListPage): Promise<readonly UndecidedHead[]>;
 }
 
 type Row = {
@@ -54,7 +61,7 @@ type Row = {
 const REFUSALS = 2;
 // A log that asks us to cosign for so long can answer us as well.
 const PATIENCE_MS = 60_000;
-const MAX_LISTED = 1_000;
+const MAX_OF_LOG = 1_000;
 
 const NOTE = {
   name: 'undecided-note',
@@ -70,11 +77,17 @@ const SETTLE = {
 };
 const LIST = {
   name: 'undecided-list',
-  text: `SELECT * FROM undecided_head ORDER BY since, origin, shown_by LIMIT ${MAX_LISTED}`,
+  text: `SELECT * FROM undecided_head WHERE (since, origin, shown_by) > ($1, $2, $3)
+         ORDER BY since, origin, shown_by LIMIT $4`,
 };
 const LIST_OF = {
   name: 'undecided-list-of',
-  text: `SELECT * FROM undecided_head WHERE origin = $1 ORDER BY since, shown_by LIMIT ${MAX_LISTED}`,
+  text: `SELECT * FROM undecided_head WHERE origin = $1 ORDER BY since, shown_by LIMIT ${MAX_OF_LOG}`,
+};
+const FIND_BY_HASH = {
+  name: 'undecided-find-by-hash',
+  text: `SELECT * FROM undecided_head WHERE ${IS_OF_HASH}
+         ORDER BY refusals >= ${REFUSALS} DESC, since, shown_by LIMIT 1`,
 };
 
 /** Opens them. */
@@ -87,6 +100,10 @@ export function openUndecided({
   readonly clock: () => Date;
   readonly log: { warn(fields: object, event: string): void };
 }): Undecided {
+  const read = (rows: readonly Row[]): UndecidedHead[] => {
+    const now = clock().getTime();
+    return rows.map((row) => toUndecided(row, now));
+  };
   return {
     async note({ shownBy, held, shown, answer, isRefused }) {
       const { origin } = shown;
@@ -104,12 +121,15 @@ export function openUndecided({
     async settle(origin, shownBy) {
       await database.query(SETTLE, [origin, shownBy]);
     },
-    async list(origin) {
-      const rows = await (origin === undefined
-        ? database.query<Row>(LIST)
-        : database.query<Row>(LIST_OF, [origin]));
-      const now = clock().getTime();
-      return rows.map((row) => toUndecided(row, now));
+    async findByHash(originHash) {
+      const [found] = read(await database.query<Row>(FIND_BY_HASH, [originHash]));
+      return found;
+    },
+    listOf: async (origin) => read(await database.query<Row>(LIST_OF, [origin])),
+    async list(page) {
+      const { after, limit } = readPage(page);
+      const [since = '', origin = '', shownBy = ''] = after;
+      return read(await database.query<Row>(LIST, [since, origin, shownBy, limit]));
     },
   };
 }
@@ -123,6 +143,7 @@ function toUndecided(row: Row, now: number): UndecidedHead {
   return {
     ...{ origin, shownBy, held, shown, since, answer, isUnexplained },
     isWithheld: isUnexplained || now - since.getTime() >= PATIENCE_MS,
-    file: encodeUnexplained({ since: since.toISOString(), shownBy, answer, older, newer }),
+    file: () => encodeUnexplained({ since: since.toISOString(), shownBy, answer, older, newer }),
+    key: `${since.toISOString()} ${origin} ${shownBy}`,
   };
 }

@@ -15,12 +15,12 @@ export function createHold({
   undecided,
   explain,
 }: {
-  readonly undecided: Pick<Undecided, 'list'>;
+  readonly undecided: Pick<Undecided, 'listOf'>;
   /** Asks the log at once. */
   readonly explain: (origin: string) => Promise<void>;
 }): Hold {
   const findWithheld = async (origin: string) =>
-    (await undecided.list(origin)).filter(({ isWithheld }) => isWithheld);
+    (await undecided.listOf(origin)).filter(({ isWithheld }) => isWithheld);
   return async (origin, next) => {
     if ((await findWithheld(origin)).length === 0) return undefined;
     await explain(origin);

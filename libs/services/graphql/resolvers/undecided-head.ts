@@ -3,10 +3,6 @@ import type { UndecidedHead } from '@dockchains/federation';
 import { type Connection, type PageArgs, readConnection } from '../connection.ts';
 import type { GraphqlContext } from '../context.ts';
 
-/** Where one stands in the list: there is one of each log and of each who showed it. */
-const keyOf = ({ since, origin, shownBy }: UndecidedHead): string =>
-  `${since.toISOString()} ${origin} ${shownBy}`;
-
 /** Resolvers of schema/undecided-head.graphql. Heads are for everybody, those of private ledgers too. */
 export const undecidedHeadTypes = {
   Query: {
@@ -17,13 +13,8 @@ export const undecidedHeadTypes = {
     ): Promise<Connection<UndecidedHead>> =>
       readConnection(page, {
         list: ['undecidedHeads'],
-        keyOf,
-        read: async ({ after = '', limit }) =>
-          (await replicas.undecided.list())
-            .map((kept) => ({ ...kept, key: keyOf(kept) }))
-            .filter(({ key }) => key > after)
-            .sort((a, b) => (a.key < b.key ? -1 : 1))
-            .slice(0, limit),
+        keyOf: ({ key }) => key,
+        read: (keyset) => replicas.undecided.list(keyset),
       }),
   },
   UndecidedHead: {
