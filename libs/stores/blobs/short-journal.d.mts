@@ -1,6 +1,6 @@
 import type { ShortFrame } from './short-frames.d.mts';
 
-/** Of tests; `settleMs`: so long after its last write a segment's files are left to the kernel. */
+/** Of tests; `settleMs`: so long after its last write a segment's files are left to the kernel, and a lone segment's twice that. */
 export interface JournalOptions {
   readonly segmentBytes?: number;
   readonly maxSegments?: number;

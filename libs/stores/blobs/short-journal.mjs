@@ -1,17 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { closeSync, constants, openSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { closeSync, constants, openSync, readdirSync, renameSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
-import {
-  blobPath,
-  isErrno,
-  readAll,
-  removeQuietly,
-  replaceFile,
-  restoreFiles,
-  syncPath,
-  writeAll,
-} from './short-files.mjs';
+import { blobPath, isErrno, readAll, replaceFile, restoreFiles, syncPath, writeAll } from './short-files.mjs';
 import {
   encodeFrame,
   encodeHeader,
@@ -20,25 +11,22 @@ import {
   HEADER_BYTES,
   parseFrames,
 } from './short-frames.mjs';
+import { describeSegment, filesOf, isInPlace, removeSegment } from './short-segment.mjs';
 
 /**
  * @typedef {import('./short-frames.d.mts').ShortFrame} ShortFrame
- * @typedef {object} Segment
- * @property {string} path
- * @property {number} file
- * @property {number} inode
- * @property {boolean} isOwn Made here, and not claimed.
- * @property {Uint8Array} generation
- * @property {number} at Where the next frame goes.
- * @property {Map<string, number>} files Digests, and where their frames are.
- * @property {number} begunAt
- * @property {number} writtenAt
- * @typedef {{ left: Iterator<[string, number]>, folders: Set<string> }} Settling
+ * @typedef {import('./short-segment.mjs').Segment} Segment
+ * @typedef {object} Settling
+ * @property {readonly Segment[]} segments The oldest that are full.
+ * @property {ReturnType<typeof filesOf>} left
+ * @property {Set<string>} folders
  */
 
 const SYNCED = constants.O_RDWR | constants.O_DSYNC;
-// So many that are done with are kept, to be written anew.
+// So many are kept while nothing is written, for what comes next.
 const MAX_SPARE = 2;
+// So many are settled together if they have come within the time: a folder that gets files all the time costs a commit of the file system to sync.
+const GROUP = 8;
 const ZEROS = new Uint8Array(1 << 18);
 // Of whatever is found: ours are shorter.
 const MAX_READ = 64 << 20;
@@ -55,7 +43,7 @@ export class ShortJournal {
   #spare = [];
   /** One that is not all zeros yet. @type {Segment | undefined} */
   #making;
-  /** How far the oldest full one is. @type {Settling | undefined} */
+  /** @type {Settling | undefined} */
   #settling;
 
   /** @param {string} root @param {import('./short-journal.d.mts').JournalOptions} [options] */
@@ -125,7 +113,7 @@ export class ShortJournal {
 
   /** @param {number} now @returns {Segment} */
   #begin(now) {
-    while (this.#full.length >= this.#options.maxSegments) this.#settleSome(() => false);
+    while (this.#full.length >= this.#options.maxSegments) this.#settleSome(1, () => false);
     while (this.#spare.length === 0) this.#make();
     const segment = /** @type {Segment} */ (this.#spare.pop());
     const generation = randomBytes(GENERATION_BYTES);
@@ -144,8 +132,7 @@ export class ShortJournal {
       syncPath(this.#folder);
     } catch (error) {
       this.#making = undefined;
-      closeSync(making.file);
-      removeQuietly(making.path);
+      removeSegment(making);
       throw error;
     }
     this.#making = undefined;
@@ -154,7 +141,7 @@ export class ShortJournal {
 
   #create() {
     const path = join(this.#folder, randomUUID());
-    return describe(path, openSync(path, SYNCED | constants.O_CREAT | constants.O_EXCL, 0o640), true);
+    return describeSegment(path, openSync(path, SYNCED | constants.O_CREAT | constants.O_EXCL, 0o640), true);
   }
 
   /** @param {number} now */
@@ -179,7 +166,7 @@ export class ShortJournal {
       if (isErrno(error, 'ENOENT')) return;
       throw error;
     }
-    const segment = describe(target, openSync(target, 'r'), false);
+    const segment = describeSegment(target, openSync(target, 'r'), false);
     segment.writtenAt = now;
     const frames = [...parseFrames(readAll(segment.file, MAX_READ))];
     restoreFiles(this.#root, frames);
@@ -190,30 +177,45 @@ export class ShortJournal {
 
   /** @param {number} now @param {() => boolean} isOver */
   settle(now, isOver) {
-    const { segmentBytes, settleMs, maxSegments } = this.#options;
+    const { segmentBytes, settleMs } = this.#options;
     const current = this.#current;
     if (current !== undefined && now - current.begunAt >= settleMs) this.#leave(current);
     const isHalf = (this.#current?.at ?? 0) > segmentBytes / 2;
-    if (isHalf && this.#spare.length === 0 && this.#full.length <= maxSegments / 2) {
+    if (isHalf && this.#spare.length === 0 && !this.#isBehind()) {
       this.#make();
       return 'more';
     }
-    for (let first; (first = this.#full[0]) !== undefined;) {
-      const isBehind = this.#full.length > maxSegments / 2;
-      if (!isBehind && now - first.writtenAt < settleMs) return 'later';
-      if (!this.#settleSome(isOver)) return isBehind ? 'behind' : 'more';
+    for (let count; (count = this.#countDue(now)) > 0;) {
+      if (!this.#settleSome(count, isOver)) return this.#isBehind() ? 'behind' : 'more';
     }
-    return this.#current === undefined ? 'nothing' : 'later';
+    if (this.#current !== undefined || this.#full.length > 0) return 'later';
+    for (const segment of this.#spare.splice(MAX_SPARE)) removeSegment(segment);
+    return 'nothing';
   }
 
-  /** Syncs what the oldest full segment has, until the time is over; whether that was all, and the segment is free. @param {() => boolean} isOver */
-  #settleSome(isOver) {
-    const [segment] = this.#full;
-    if (segment === undefined) return true;
-    const settling = (this.#settling ??= { left: segment.files.entries(), folders: new Set() });
+  #isBehind() {
+    return this.#full.length > this.#options.maxSegments / 2;
+  }
+
+  /** @param {number} now */
+  #countDue(now) {
+    if (this.#settling !== undefined || this.#isBehind()) return 1;
+    const ageOf = (/** @type {Segment | undefined} */ segment) => now - (segment?.writtenAt ?? Infinity);
+    const young = this.#full.findIndex((segment) => ageOf(segment) < this.#options.settleMs);
+    const old = young === -1 ? this.#full.length : young;
+    return old >= GROUP || ageOf(this.#full[0]) >= 2 * this.#options.settleMs ? old : 0;
+  }
+
+  /**
+   * Syncs what the oldest full segments have, until the time is over; whether that was all, and they are free.
+   * @param {number} count
+   * @param {() => boolean} isOver
+   */
+  #settleSome(count, isOver) {
+    const settling = (this.#settling ??= this.#beginSettling(count));
     try {
       for (let next; (next = settling.left.next()).done !== true;) {
-        this.#settleFile(segment, settling.folders, next.value);
+        this.#settleFile(settling.folders, next.value);
         if (isOver()) return false;
       }
       for (const folder of settling.folders) {
@@ -227,13 +229,19 @@ export class ShortJournal {
       throw error;
     }
     this.#settling = undefined;
-    this.#full.shift();
-    this.#free(segment);
+    this.#full.splice(0, settling.segments.length);
+    for (const segment of settling.segments) this.#free(segment);
     return true;
   }
 
-  /** @param {Segment} segment @param {Set<string>} folders @param {[string, number]} entry */
-  #settleFile({ file }, folders, [digest, at]) {
+  /** @param {number} count @returns {Settling} */
+  #beginSettling(count) {
+    const segments = this.#full.slice(0, count);
+    return { segments, left: filesOf(segments), folders: new Set() };
+  }
+
+  /** @param {Set<string>} folders @param {{ digest: string, at: number, file: number }} entry */
+  #settleFile(folders, { digest, at, file }) {
     const path = blobPath(this.#root, digest);
     try {
       syncPath(path);
@@ -251,23 +259,7 @@ export class ShortJournal {
 
   /** One that was claimed is written no more: who had it may hang in a write. @param {Segment} segment */
   #free(segment) {
-    if (segment.isOwn && this.#spare.length < MAX_SPARE && isInPlace(segment)) {
-      this.#spare.push(segment);
-      return;
-    }
-    closeSync(segment.file);
-    removeQuietly(segment.path);
+    if (segment.isOwn && this.#spare.length < GROUP && isInPlace(segment)) this.#spare.push(segment);
+    else removeSegment(segment);
   }
-}
-
-/** @param {Segment} segment */
-function isInPlace({ path, inode }) {
-  return statSync(path, { throwIfNoEntry: false })?.ino === inode;
-}
-
-/** @param {string} path @param {number} file @param {boolean} isOwn @returns {Segment} */
-function describe(path, file, isOwn) {
-  const generation = new Uint8Array();
-  const inode = statSync(path).ino;
-  return { path, file, inode, isOwn, generation, at: 0, files: new Map(), begunAt: 0, writtenAt: 0 };
 }

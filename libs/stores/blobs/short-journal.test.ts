@@ -10,7 +10,8 @@ import { blobPath, placeFile } from './short-files.mjs';
 import { type ShortFrame } from './short-frames.mjs';
 import { type JournalOptions, ShortJournal } from './short-journal.mjs';
 
-const OPTIONS = { segmentBytes: 4096, maxSegments: 8, settleMs: 1000 };
+const OPTIONS = { segmentBytes: 4096, maxSegments: 8, settleMs: 500 };
+const MAX_SPARE = 2;
 
 let root: string;
 
@@ -125,6 +126,21 @@ test('syncs what it has once that is old, a little at a time, and then uses its 
   expect(after.length).toBeLessThan(before.length);
   write(journal, framesOf(3), 2000);
   expect(await segments()).toEqual(after);
+});
+
+test('settles together what comes within the time, and once there is enough of it', async () => {
+  const journal = open({ maxSegments: 32 });
+  write(journal, framesOf(7 * 4));
+  write(journal, framesOf(2 * 4), 100);
+  write(journal, framesOf(1), 200);
+  expect(await segments()).toHaveLength(10);
+  expect(journal.settle(599, never)).toBe('later');
+  expect(await segments()).toHaveLength(10);
+  expect(journal.settle(600, never)).toBe('later');
+  expect(await segments()).toHaveLength(1 + 8);
+  journal.settle(1000, never);
+  expect(journal.settle(1500, never)).toBe('nothing');
+  expect(await segments()).toHaveLength(MAX_SPARE);
 });
 
 test('takes nothing of an earlier use for something that was written since', async () => {
