@@ -10,11 +10,11 @@ export const LOG_ROWS: Readonly<Record<string, Row>> = {
     about: 'Two signed heads of two histories, also where each peer sees one of them alone.',
     tests: [
       [
-        `test/federation/split-view.test.ts`,
+        `test/federation/split-view.long.test.ts`,
         'L1: a split view by a malicious gateway, of which each peer sees one consistent half,',
       ],
       [
-        `test/federation/split-view.test.ts`,
+        `test/federation/split-view.long.test.ts`,
         'L1: our own log key, with which somebody else signs another history,',
       ],
       [`${FEDERATION}/gossip/gossip.test.ts`, 'L1: a split view that no one sees whole'],

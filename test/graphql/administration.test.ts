@@ -13,9 +13,14 @@ beforeAll(async () => {
 
 afterAll(() => gateway.close());
 
+// Each is good for five minutes, and to sign in takes longer than most of what is asked here.
+const tokens = new Map<TestAccount, Promise<string>>();
+
 async function askAs(account: TestAccount, query: string, variables: object = {}): Promise<Answer> {
-  const token = await gateway.token(account, 'repository:**:pull,push,delete,admin');
-  return ask(gateway, query, { variables, token });
+  const known = tokens.get(account);
+  const token = known ?? gateway.token(account, 'repository:**:pull,push,delete,admin');
+  tokens.set(account, token);
+  return ask(gateway, query, { variables, token: await token });
 }
 
 const administer = (query: string, variables?: object): Promise<Answer> =>

@@ -20,7 +20,7 @@ import { pushImage } from '../faults/pusher.ts';
 import { type MaliciousOrigin, startMaliciousOrigin } from './malicious-origin.ts';
 import { undecidedAt } from './undecided.ts';
 
-// What the contract allows: the exchange comes each 5 s on either side.
+// What the contract allows: the exchange comes each 5 s on either side. It holds where the gateways have the machine for themselves.
 const FOUND_WITHIN_MS = 10_000;
 
 const cleanup = new AsyncDisposableStack();
