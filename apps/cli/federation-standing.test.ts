@@ -7,6 +7,7 @@ const quiet: FederationStanding = {
   catalog: { rebuilding: false, ledgers: [] },
   equivocations: [],
   undecidedHeads: [],
+  closedLedgers: [],
   deadLetters: undefined,
 };
 const at = '2026-01-01T00:00:00.000Z';
@@ -47,4 +48,20 @@ test('heads that wait for an explanation are shown, with what becomes of them', 
   expect(table).toContain('unexplained: it answered with status 404; not cosigned before');
   expect(table).toMatch(/undecided: it answered with status 404$/m);
   expect(standingJson({ ...quiet, undecidedHeads })).toMatchObject({ undecidedHeads });
+});
+
+test('closed ledgers are shown with what goes on in their place', () => {
+  const own = {
+    ...{ organisation: 'acme.example', origin: 'acme.example/ledger/public', closedAt: at, held: null },
+    ...{ successor: 'acme.example/ledger/public/2', size: '9', kept: '4' },
+  };
+  const theirs = {
+    ...{ organisation: 'globex.example', origin: 'globex.example/ledger/public', closedAt: null, held: '7' },
+    ...{ successor: 'globex.example/ledger/public/2', size: null, kept: null },
+  };
+  const closedLedgers = [own, theirs];
+  const [table = ''] = standingTables([['acme.example', { ...quiet, closedLedgers }]]);
+  expect(table).toMatch(/^acme\.example +acme\S+public +acme\S+public\/2 +2026-\S+ +4 of 9 kept$/m);
+  expect(table).toMatch(/^acme\.example +globex\S+public +globex\S+public\/2 +- +7 held here$/m);
+  expect(standingJson({ ...quiet, closedLedgers })).toMatchObject({ closedLedgers });
 });

@@ -1,9 +1,11 @@
 import {
   type CatalogStatus,
   ClientError,
+  type ClosedLedgerSummary,
   countDeadLetters,
   type EquivocationSummary,
   getCatalog,
+  listClosedLedgers,
   listEquivocations,
   listPeers,
   listUndecidedHeads,
@@ -20,6 +22,7 @@ export type FederationStanding = {
   readonly catalog: CatalogStatus;
   readonly equivocations: readonly EquivocationSummary[];
   readonly undecidedHeads: readonly UndecidedHeadSummary[];
+  readonly closedLedgers: readonly ClosedLedgerSummary[];
   /** How many messages were given up on; undefined where only an operator may know, or the gateway's version can't say. */
   readonly deadLetters: number | undefined;
 };
@@ -27,14 +30,15 @@ export type FederationStanding = {
 /** Asks a gateway; undefined where it is of a version that knows neither. @throws ClientError of every other code */
 export async function findStanding(session: Session): Promise<FederationStanding | undefined> {
   try {
-    const [peers, catalog, equivocations, undecidedHeads, deadLetters] = await Promise.all([
+    const [peers, catalog, equivocations, undecidedHeads, closedLedgers, deadLetters] = await Promise.all([
       listPeers(session, { removed: false }),
       getCatalog(session),
       listEquivocations(session),
       listUndecidedHeads(session),
+      listClosedLedgers(session),
       findDeadLetterCount(session),
     ]);
-    return { peers, catalog, equivocations, undecidedHeads, deadLetters };
+    return { peers, catalog, equivocations, undecidedHeads, closedLedgers, deadLetters };
   } catch (error) {
     if (error instanceof ClientError && error.code === 'REJECTED') return undefined;
     throw error;
@@ -80,6 +84,12 @@ export function standingTables(
       `${head.isUnexplained ? 'unexplained' : 'undecided'}: ${head.answer}${head.isWithheld ? '; not cosigned before' : ''}`,
     ]),
   );
+  const closed = standings.flatMap(([name, standing]) =>
+    standing.closedLedgers.map((ledger) => [
+      ...[name, ledger.origin, ledger.successor, ledger.closedAt ?? '-'],
+      entriesOf(ledger),
+    ]),
+  );
   return [
     ...(peers.length === 0
       ? []
@@ -93,6 +103,9 @@ export function standingTables(
     ...(undecided.length === 0
       ? []
       : [tableOf(['ORGANISATION', 'NOT EXPLAINED BY', 'HEADS', 'SHOWN BY', 'SINCE', ''], undecided)]),
+    ...(closed.length === 0
+      ? []
+      : [tableOf(['ORGANISATION', 'CLOSED', 'GOES ON IN', 'SINCE', 'ENTRIES'], closed)]),
     ...standings.flatMap(([name, { deadLetters = 0 }]) =>
       deadLetters === 0
         ? []
@@ -103,12 +116,18 @@ export function standingTables(
   ];
 }
 
+function entriesOf({ size, kept, held }: ClosedLedgerSummary): string {
+  if (size !== null) return `${kept ?? '?'} of ${size} kept`;
+  return held === null ? '-' : `${held} held here`;
+}
+
 /** Gives a standing for programs. */
 export function standingJson({
   peers,
   catalog,
   equivocations,
   undecidedHeads,
+  closedLedgers,
   deadLetters,
 }: FederationStanding) {
   const ledgers = catalog.ledgers.map((ledger) => ({
@@ -116,5 +135,6 @@ export function standingJson({
     ...{ publishedSize: `${ledger.publishedSize}`, consumed: `${ledger.consumed}` },
   }));
   const view = { rebuilding: catalog.rebuilding, ledgers };
-  return { peers, catalog: view, equivocations, undecidedHeads, deadLetters: deadLetters ?? null };
+  const wrong = { equivocations, undecidedHeads, closedLedgers, deadLetters: deadLetters ?? null };
+  return { peers, catalog: view, ...wrong };
 }

@@ -1,7 +1,14 @@
 import type { Access } from '@dockchains/access';
 import type { Catalog } from '@dockchains/catalog';
 import type { Database } from '@dockchains/database';
-import type { Messages, Mirroring, OwnDescriptor, Peers, Witness } from '@dockchains/federation';
+import type {
+  ClosedLedger,
+  Messages,
+  Mirroring,
+  OwnDescriptor,
+  Peers,
+  Witness,
+} from '@dockchains/federation';
 import type { Ledgers } from '@dockchains/ledger';
 import type { Registry } from '@dockchains/registry';
 import type { FastifyBaseLogger } from 'fastify';
@@ -34,6 +41,8 @@ export interface GatewayDeps {
   /** What is held here of the peers' public logs. */
   readonly replicas: Replicas;
   readonly witness: Witness;
+  /** Ledgers of this organisation and its peers that ended. */
+  readonly closedLedgers: () => Promise<readonly ClosedLedger[]>;
   /** Between this organisation and its peers, over NATS. */
   readonly messages: Messages;
 }

@@ -2,7 +2,13 @@ import { createAccess } from '@dockchains/access';
 import { openFileBlobStore, openFileTileStore } from '@dockchains/blobs';
 import { openCatalog, openedSource } from '@dockchains/catalog';
 import { migrate, openDatabase } from '@dockchains/database';
-import { type Gossip, type Messages, openMirroring, restorePeers } from '@dockchains/federation';
+import {
+  type Gossip,
+  listClosedLedgers,
+  type Messages,
+  openMirroring,
+  restorePeers,
+} from '@dockchains/federation';
 import { openKey } from '@dockchains/keys';
 import type { LedgerDeps, LedgerName, Publication } from '@dockchains/ledger';
 import { createRegistry, openReplay } from '@dockchains/registry';
@@ -136,6 +142,7 @@ export async function openServices(
     return {
       ...{ access, catalog, database, ledgers, registry, config, log, metrics, tracing, clock, publicUrl },
       ...{ descriptor, peers, replicas, witness, mirroring, messages: connected },
+      closedLedgers: () => listClosedLedgers({ ...config, peers, replication }),
       async close(awaitPart = (_part, end) => end()) {
         stopping.abort();
         await awaitPart('catalog', () => catalog.close());

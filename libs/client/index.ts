@@ -81,4 +81,5 @@ export {
   type RobotSecret,
   rotateRobot,
 } from './robots.ts';
+export { type ClosedLedgerSummary, listClosedLedgers } from './closed-ledgers.ts';
 export { listUndecidedHeads, type UndecidedHeadSummary } from './undecided-heads.ts';

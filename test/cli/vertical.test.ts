@@ -149,7 +149,7 @@ describe('a publisher', () => {
             { origin: 'acme.example/ledger/public', size: '6', publishedSize: '6', queued: 0 },
             { origin: 'acme.example/ledger/private', size: '0', publishedSize: '0', queued: 0 },
           ],
-          ...{ peers: [], equivocations: [], undecidedHeads: [], deadLetters: null },
+          ...{ peers: [], equivocations: [], undecidedHeads: [], closedLedgers: [], deadLetters: null },
           catalog: { rebuilding: false, ledgers: [{ publishedSize: '6' }, { publishedSize: '0' }] },
         },
       ],

@@ -1,10 +1,12 @@
-import { buildImage } from '@dockchains/testing';
+import { listClosedLedgers, openSession } from '@dockchains/client';
+import { buildImage, type TestGateway } from '@dockchains/testing';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
 import { createWorkplace } from '../../apps/cli/test-io.ts';
 import { Observer, verifyHistory } from '../faults/observer.ts';
 import type { AcknowledgedPush } from '../faults/pusher.ts';
 import { awaitPublished, readKeys, readWholeLog, verifyPushes } from '../faults/verify.ts';
+import { ask } from '../graphql/session.ts';
 import { type RecoverWorld, startRecoverWorld } from './recover-world.ts';
 
 // With these many tags the log has a full bundle.
@@ -48,6 +50,8 @@ const pushUnheard = async (tag: string): Promise<AcknowledgedPush> => {
   await world.signed();
   return push;
 };
+
+const listClosed = ({ url }: TestGateway) => listClosedLedgers(openSession({ url }));
 
 const comeBack = (): Promise<unknown> => Promise.all(world.others.map((other) => other.restart()));
 
@@ -207,4 +211,21 @@ test('a head was witnessed that nobody has the entries of: the public ledger is 
   }
   await cosigned('public', 'acme.example/ledger/public/2');
   await audit();
+
+  // All three that were closed are shown, by acme with what was lost and by its peers with what they hold.
+  const own = await listClosed(acme);
+  expect(own.map(({ successor }) => successor)).toEqual([
+    'acme.example/ledger/private/2',
+    'acme.example/ledger/private/3',
+    'acme.example/ledger/public/2',
+  ]);
+  const [, , ofPublic] = own;
+  expect(BigInt(ofPublic?.size ?? 0) - BigInt(ofPublic?.kept ?? 0)).toBe(2n);
+  for (const other of others) {
+    const theirs = await listClosed(other);
+    expect(theirs.map(({ origin }) => origin)).toEqual(own.map(({ origin }) => origin));
+    expect(theirs.map(({ held }) => held !== null)).toEqual([false, false, true]);
+    const { data } = await ask(other, '{ peer(organisation: "acme.example") { replica { origin } } }');
+    expect(data).toEqual({ peer: { replica: { origin: 'acme.example/ledger/public/2' } } });
+  }
 }, 180_000);

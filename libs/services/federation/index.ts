@@ -22,7 +22,7 @@ export {
   parseCosigned,
   postCosigned,
 } from './replication/cosigned.ts';
-export { type LogKey, logKeysOf } from './replication/peer-log.ts';
+export { type LogKey, logKeysOf, originOf } from './replication/peer-log.ts';
 export type { MirrorFiles } from './replication/mirror-files.ts';
 export { type MirrorFile, readMirrorPath } from './replication/mirror-path.ts';
 export { hashOrigin } from './replication/replica.ts';
@@ -43,6 +43,7 @@ export {
   type OwnDescriptorDeps,
   type SignedDescriptor,
 } from './peers/own-descriptor.ts';
+export { type ClosedLedger, listClosedLedgers } from './peers/closed-ledgers.ts';
 export { keysByRole } from './peers/key-changes.ts';
 export { findSealingOnRecord } from './peers/sealing-on-record.ts';
 export type { DeadLetter } from './messages/dead-letters.ts';

@@ -1,6 +1,7 @@
 import type { Access, Principal, Readable } from '@dockchains/access';
 import type { Catalog } from '@dockchains/catalog';
 import type {
+  ClosedLedger,
   Evidence,
   Messages,
   Mirroring,
@@ -22,6 +23,8 @@ export type GraphqlServices = {
   readonly access: Access;
   readonly catalog: Catalog;
   readonly ledgers: Ledgers;
+  /** Those of the organisation and its peers that ended. */
+  readonly closedLedgers: () => Promise<readonly ClosedLedger[]>;
   readonly messages: Pick<
     Messages,
     'listDeadLetters' | 'countDeadLetters' | 'replayDeadLetter' | 'dropDeadLetter' | 'status'

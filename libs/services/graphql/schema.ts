@@ -7,6 +7,7 @@ import { type Fields, guardFields } from './guard.ts';
 import { ACCOUNT_KINDS, administrationTypes, ACTIONS } from './resolvers/administration.ts';
 import { artifactTypes } from './resolvers/artifact.ts';
 import { catalogTypes } from './resolvers/catalog.ts';
+import { closedLedgerTypes } from './resolvers/closed-ledger.ts';
 import { COLLECTED_KINDS, collectionTypes } from './resolvers/collection.ts';
 import { deadLettersTypes } from './resolvers/dead-letters.ts';
 import { undecidedHeadTypes } from './resolvers/undecided-head.ts';
@@ -33,6 +34,7 @@ const TOPICS: readonly Topic[] = [
   { name: 'repository', types: repositoryTypes },
   { name: 'tag-history', types: tagHistoryTypes },
   { name: 'ledger', types: ledgerTypes },
+  { name: 'closed-ledger', types: closedLedgerTypes },
   { name: 'viewer', types: viewerTypes },
   { name: 'administration', types: administrationTypes },
   { name: 'immutable-tags', types: immutableTagsTypes },

@@ -12,6 +12,7 @@ import {
   findLedgerLine,
   type LedgerClosing,
   namesOf,
+  predecessorsOf,
   successorOf,
 } from './closed-ledgers.ts';
 
@@ -53,6 +54,15 @@ test('each ledger of a line has files of its own', () => {
   expect(namesOf(FIRST)).toEqual({ ledger: 'private', files: 'private' });
   expect(namesOf(successorOf(FIRST))).toEqual({ ledger: 'private', files: 'private.2' });
   expect(successorOf(successorOf(FIRST))).toBe(`${FIRST}/3`);
+});
+
+test('a line of ledgers is known from its last one', () => {
+  expect(predecessorsOf(FIRST)).toEqual([]);
+  const second = successorOf(FIRST);
+  expect(predecessorsOf(second)).toEqual([FIRST]);
+  expect(predecessorsOf(successorOf(second))).toEqual([FIRST, second]);
+  expect(predecessorsOf(parseOrigin(`${FIRST}/99999999`))).toHaveLength(999);
+  expect(predecessorsOf(parseOrigin('example.com/another'))).toEqual([]);
 });
 
 test('the record of a closing is the same each time, and another closing’s is another', () => {

@@ -9,6 +9,8 @@ import type { LedgerName } from './ledgers.ts';
 
 const RECORD_ID_DIGITS = 32;
 const MAX_SUCCESSORS = 999;
+// The first of a line has no number.
+const LINE = /^(.*\/ledger\/[^/]+)(?:\/([0-9]+))?$/;
 
 const decimal = z.string().regex(/^(?:0|[1-9][0-9]{0,18})$/);
 const closingSchema = z.object({
@@ -44,7 +46,7 @@ export async function findLedgerLine(
 
 /** The origin of the ledger that follows one. */
 export function successorOf(origin: Origin): Origin {
-  const [, first = origin, number = '1'] = /^(.*\/ledger\/[^/]+)(?:\/([0-9]+))?$/.exec(origin) ?? [];
+  const [, first = origin, number = '1'] = LINE.exec(origin) ?? [];
   return parseOrigin(`${first}/${Number(number) + 1}`);
 }
 
@@ -60,6 +62,13 @@ export function closingRecord(closing: LedgerClosing, organisation: string): Led
   const hash = createHash('sha256').update(JSON.stringify(closing)).digest('hex');
   const recordId = parseRecordId(hash.slice(0, RECORD_ID_DIGITS));
   return { kind: 'ledger-closed', organisation, recordId, time: at, ...facts };
+}
+
+/** The origins of the ledgers of which each was closed before the next began, the last of them before this one; at most 999, oldest first. */
+export function predecessorsOf(origin: Origin): readonly Origin[] {
+  const [, first = origin, number = '1'] = LINE.exec(origin) ?? [];
+  const length = Math.min(Number(number) - 1, MAX_SUCCESSORS);
+  return Array.from({ length }, (_, before) => parseOrigin(before === 0 ? first : `${first}/${before + 1}`));
 }
 
 /** What an origin's files are named by in the tile store, and which ledger it is: `public.2` and `public` for the second public one. */

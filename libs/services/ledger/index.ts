@@ -7,6 +7,7 @@ export {
   type LedgerClosing,
   namesOf,
   successorOf,
+  predecessorsOf,
 } from './closed-ledgers.ts';
 export type { Batch, CommitStep, LedgerDeps, LedgerLog } from './context.ts';
 export type { Cosigner, Cosigning } from './cosigning.ts';

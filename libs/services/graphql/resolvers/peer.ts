@@ -1,4 +1,4 @@
-import type { Peer, ReplicaStatus } from '@dockchains/federation';
+import { originOf, type Peer, type ReplicaStatus } from '@dockchains/federation';
 
 import { type Connection, type PageArgs, readConnection } from '../connection.ts';
 import type { GraphqlContext } from '../context.ts';
@@ -56,11 +56,14 @@ export const peerTypes = {
     connected: ({ organisation }: Peer, _: unknown, { messages }: GraphqlContext): boolean =>
       messages.status().peers.includes(organisation),
     replica: async (
-      { organisation }: Peer,
+      peer: Peer,
       _: unknown,
       { replicaStatus }: GraphqlContext,
-    ): Promise<ReplicaStatus | undefined> =>
-      (await replicaStatus()).find((replica) => replica.organisation === organisation),
+    ): Promise<ReplicaStatus | undefined> => {
+      // Not one that was closed before.
+      const origin = originOf(peer);
+      return (await replicaStatus()).find((replica) => replica.origin === origin);
+    },
   },
 
   Replica: {
