@@ -1,30 +1,24 @@
-import type { Database } from '@dockchains/database';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { freezeLedger } from './freeze.ts';
 import { findSignedHead, signBatch } from './heads.ts';
 import type { Ledger } from './ledger.ts';
-import { type LedgerFixture, makeFixture } from './testing/fixture.ts';
 import { appendTags, checkTree, published } from './testing/published.ts';
+import { useLedgerFixture } from './testing/use-fixture.ts';
 
 const REASON = 'two histories are signed by its key';
 
-let fixture: LedgerFixture;
-let database: Database;
-
-beforeEach(async () => {
-  fixture = await makeFixture();
-  database = await fixture.openDatabase();
-});
-
-afterEach(() => fixture.end());
+const current = useLedgerFixture();
 
 const awaitFrozen = (ledger: Ledger): Promise<void> =>
   expect.poll(async () => (await ledger.status()).frozen, { interval: 10 }).toBe(REASON);
 
 test('a ledger that was frozen takes nothing more on any gateway, and shows what was published', async () => {
-  const [first, second] = [await fixture.openLedger(database), await fixture.openLedger(database)];
-  await appendTags(database, first, 5);
+  const [first, second] = [
+    await current.fixture.openLedger(current.database),
+    await current.fixture.openLedger(current.database),
+  ];
+  await appendTags(current.database, first, 5);
   await published(second, 5n);
   await second.freeze(REASON);
   for (const ledger of [first, second]) {
@@ -32,7 +26,7 @@ test('a ledger that was frozen takes nothing more on any gateway, and shows what
     expect(() => {
       ledger.requireWritable();
     }).toThrow(REASON);
-    await expect(appendTags(database, ledger, 1)).rejects.toMatchObject({ code: 'FROZEN' });
+    await expect(appendTags(current.database, ledger, 1)).rejects.toMatchObject({ code: 'FROZEN' });
     expect(await checkTree(ledger)).toBe(5n);
   }
   await second.freeze('something that came later');
@@ -40,15 +34,15 @@ test('a ledger that was frozen takes nothing more on any gateway, and shows what
 });
 
 test('it is frozen when it is opened again, also over a database that forgot it', async () => {
-  const ledger = await fixture.openLedger(database);
-  await appendTags(database, ledger, 5);
+  const ledger = await current.fixture.openLedger(current.database);
+  await appendTags(current.database, ledger, 5);
   await published(ledger, 5n);
   await ledger.freeze(REASON);
-  await fixture.closeLedgers();
-  await awaitFrozen(await fixture.openLedger(database));
-  await fixture.closeLedgers();
+  await current.fixture.closeLedgers();
+  await awaitFrozen(await current.fixture.openLedger(current.database));
+  await current.fixture.closeLedgers();
 
-  const rebuilt = await fixture.openLedger(await fixture.openDatabase());
+  const rebuilt = await current.fixture.openLedger(await current.fixture.openDatabase());
   await awaitFrozen(rebuilt);
   expect(await checkTree(rebuilt)).toBe(5n);
 });
@@ -56,16 +50,16 @@ test('it is frozen when it is opened again, also over a database that forgot it'
 test('what was queued before it was frozen gets no index', async () => {
   const { promise: reached, resolve } = Promise.withResolvers<undefined>();
   const { promise: frozen, resolve: go } = Promise.withResolvers<undefined>();
-  const ledger = await fixture.openLedger(database, {
+  const ledger = await current.fixture.openLedger(current.database, {
     onStep: (step) => {
       if (step !== 'sequenced') return undefined;
       resolve(undefined);
       return frozen;
     },
   });
-  await appendTags(database, ledger, 2);
+  await appendTags(current.database, ledger, 2);
   await reached;
-  await appendTags(database, ledger, 3);
+  await appendTags(current.database, ledger, 3);
   await ledger.freeze(REASON);
   go(undefined);
   await awaitFrozen(ledger);
@@ -74,9 +68,9 @@ test('what was queued before it was frozen gets no index', async () => {
 });
 
 test('no signature is kept of a ledger that was frozen meanwhile', async () => {
-  const context = await fixture.contextOf(database);
+  const context = await current.fixture.contextOf(current.database);
   await freezeLedger(context, REASON);
   const batch = { start: 0n, end: 1n, root: new Uint8Array(32) };
   await expect(signBatch(context, batch)).rejects.toMatchObject({ code: 'OVERTAKEN' });
-  expect((await findSignedHead(database, context.ledgerId))?.size).toBe(0n);
+  expect((await findSignedHead(current.database, context.ledgerId))?.size).toBe(0n);
 });

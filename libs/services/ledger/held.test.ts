@@ -1,10 +1,9 @@
-import type { Database } from '@dockchains/database';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { openHeld } from './held.ts';
 import type { Ledger } from './ledger.ts';
-import { type LedgerFixture, makeFixture } from './testing/fixture.ts';
 import { appendTags, published } from './testing/published.ts';
+import { useLedgerFixture } from './testing/use-fixture.ts';
 import {
   linesOf,
   makeWitnesses,
@@ -15,18 +14,11 @@ import {
 
 const witnesses = makeWitnesses(1);
 
-let fixture: LedgerFixture;
-let database: Database;
-
-beforeEach(async () => {
-  fixture = await makeFixture();
-  database = await fixture.openDatabase();
-});
-afterEach(() => fixture.end());
+const current = useLedgerFixture();
 
 const openWith = async (threshold: number): Promise<{ ledger: Ledger; publication: TestPublication }> => {
   const publication = publicationBy(policyOf(witnesses, threshold));
-  return { ledger: await fixture.openLedger(database, { publication }), publication };
+  return { ledger: await current.fixture.openLedger(current.database, { publication }), publication };
 };
 
 /** How a wait stands, without waiting for it. */
@@ -41,7 +33,7 @@ const watch = (waiting: Promise<void>): { state: string } => {
 
 test('records are held once they are published and a peer has them, not before', async () => {
   const { ledger, publication } = await openWith(1);
-  const recordIds = await appendTags(database, ledger, 3);
+  const recordIds = await appendTags(current.database, ledger, 3);
   const waiting = ledger.untilHeld(recordIds);
   const watched = watch(waiting);
   await expect.poll(async () => (await ledger.announcedHead()).size).toBe(3n);
@@ -59,16 +51,20 @@ test('records are held once they are published and a peer has them, not before',
 test('whoever waits for a record that is held already, or was an earlier ledger’s, waits for none', async () => {
   const { ledger, publication } = await openWith(0);
   publication.held = true;
-  const recordIds = await appendTags(database, ledger, 1);
+  const recordIds = await appendTags(current.database, ledger, 1);
   await published(ledger, 1n);
   await ledger.untilHeld([...recordIds, 'f'.repeat(32)]);
 });
 
 test('after a while it says that the record is here alone, and who waits for another goes on waiting', async () => {
   const { ledger, publication } = await openWith(0);
-  const [early = ''] = await appendTags(database, ledger, 1);
+  const [early = ''] = await appendTags(current.database, ledger, 1);
   await published(ledger, 1n);
-  const held = openHeld(await fixture.contextOf(database, { publication }), () => () => undefined, 250);
+  const held = openHeld(
+    await current.fixture.contextOf(current.database, { publication }),
+    () => () => undefined,
+    250,
+  );
   await expect(held.until([early])).rejects.toMatchObject({
     code: 'NOT_HELD',
     message: expect.stringContaining(early) as string,

@@ -3,26 +3,19 @@ import { join } from 'node:path';
 
 import type { Database } from '@dockchains/database';
 import { signCheckpoint } from '@dockchains/tlog';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 
 import type { CommitStep } from './context.ts';
 import { findSignedHead } from './heads.ts';
 import type { Ledger } from './ledger.ts';
-import { type LedgerFixture, makeFixture, ORIGIN } from './testing/fixture.ts';
+import { ORIGIN } from './testing/fixture.ts';
 import { appendTags, checkTree, published } from './testing/published.ts';
+import { useLedgerFixture } from './testing/use-fixture.ts';
 import { linesOf, makeWitnesses, policyOf, publicationBy } from './testing/witnesses.ts';
 
 const witnesses = makeWitnesses(2);
 const policy = policyOf(witnesses, 2);
-let fixture: LedgerFixture;
-let database: Database;
-
-beforeEach(async () => {
-  fixture = await makeFixture();
-  database = await fixture.openDatabase();
-});
-
-afterEach(() => fixture.end());
+const current = useLedgerFixture();
 
 /** A ledger whose announced heads are cosigned by both witnesses as they come, one after the other, until `stop`. */
 const openCosigned = async (
@@ -31,7 +24,7 @@ const openCosigned = async (
   witnessed: readonly string[] = [],
 ): Promise<{ ledger: Ledger; stop: () => Promise<void> }> => {
   const publication = { ...publicationBy(policy), findWitnessed: () => Promise.resolve(witnessed) };
-  const ledger = await fixture.openLedger(target, {
+  const ledger = await current.fixture.openLedger(target, {
     publication,
     ...(onStep === undefined ? {} : { onStep }),
   });
@@ -56,56 +49,58 @@ test.each<CommitStep>(['sequenced', 'staged', 'signed', 'published', 'promoted']
   'L4: a head that must be cosigned goes on behind a stop at step %s',
   async (stopAfter) => {
     const stopped = Promise.withResolvers<undefined>();
-    const first = await openCosigned(database, (step) => {
+    const first = await openCosigned(current.database, (step) => {
       if (step !== stopAfter) return;
       stopped.resolve(undefined);
       throw new Error('stopped here');
     });
-    await appendTags(database, first.ledger, 700);
+    await appendTags(current.database, first.ledger, 700);
     await stopped.promise;
     await first.stop();
     await first.ledger.close();
 
-    const again = await openCosigned(database);
-    await appendTags(database, again.ledger, 5);
+    const again = await openCosigned(current.database);
+    await appendTags(current.database, again.ledger, 5);
     await published(again.ledger, 705n);
     expect(await checkTree(again.ledger)).toBe(705n);
-    await expect.poll(() => countBatches(database)).toBe(0n);
+    await expect.poll(() => countBatches(current.database)).toBe(0n);
     await again.stop();
   },
 );
 
 test('many batches whose heads wait are promoted once the newest is published', async () => {
   const publication = publicationBy(policy);
-  const ledger = await fixture.openLedger(database, { publication, checkpointIntervalMs: 1 });
+  const ledger = await current.fixture.openLedger(current.database, { publication, checkpointIntervalMs: 1 });
   for (let size = 8n; size <= 560n; size += 8n) {
-    await appendTags(database, ledger, 8);
-    await expect.poll(async () => (await findSignedHead(database, 1))?.size, { interval: 1 }).toBe(size);
+    await appendTags(current.database, ledger, 8);
+    await expect
+      .poll(async () => (await findSignedHead(current.database, 1))?.size, { interval: 1 })
+      .toBe(size);
   }
   expect(await ledger.publishedSize()).toBe(0n);
   await ledger.close();
-  const again = await openCosigned(database);
+  const again = await openCosigned(current.database);
   await published(again.ledger, 560n);
-  await expect.poll(() => countBatches(database)).toBe(0n);
+  await expect.poll(() => countBatches(current.database)).toBe(0n);
   expect(await checkTree(again.ledger)).toBe(560n);
   await again.stop();
 });
 
 test('a database that was lost shows again what was published, before anybody has cosigned it anew', async () => {
-  const first = await openCosigned(database);
-  await appendTags(database, first.ledger, 300);
+  const first = await openCosigned(current.database);
+  await appendTags(current.database, first.ledger, 300);
   await published(first.ledger, 300n);
   const note = await first.ledger.publishedCheckpoint();
   await first.stop();
-  await appendTags(database, first.ledger, 10);
-  await expect.poll(async () => (await findSignedHead(database, 1))?.size).toBe(310n);
-  await fixture.closeLedgers();
+  await appendTags(current.database, first.ledger, 10);
+  await expect.poll(async () => (await findSignedHead(current.database, 1))?.size).toBe(310n);
+  await current.fixture.closeLedgers();
 
-  const copy = await fixture.openDatabase();
-  const ledger = await fixture.openLedger(copy, { publication: publicationBy(policy) });
+  const copy = await current.fixture.openDatabase();
+  const ledger = await current.fixture.openLedger(copy, { publication: publicationBy(policy) });
   expect(await ledger.publishedCheckpoint()).toBe(note);
   expect((await ledger.announcedHead()).size).toBe(310n);
-  await fixture.closeLedgers();
+  await current.fixture.closeLedgers();
   const again = await openCosigned(copy);
   await published(again.ledger, 310n);
   expect(await checkTree(again.ledger)).toBe(310n);
@@ -113,17 +108,17 @@ test('a database that was lost shows again what was published, before anybody ha
 });
 
 test('L2: a ledger that was put back with its tile store freezes at a head that witnesses know, and signs nothing', async () => {
-  const first = await openCosigned(database);
-  await appendTags(database, first.ledger, 3);
+  const first = await openCosigned(current.database);
+  await appendTags(current.database, first.ledger, 3);
   await published(first.ledger, 3n);
   const witnessed = await first.ledger.publishedCheckpoint();
   await first.stop();
-  await fixture.closeLedgers();
+  await current.fixture.closeLedgers();
 
   // Database and tile store of the moment in which the log began.
-  const copy = await fixture.openDatabase();
-  await rm(join(fixture.folder, 'tiles'), { recursive: true });
-  await rm(join(fixture.folder, 'keys'), { recursive: true });
+  const copy = await current.fixture.openDatabase();
+  await rm(join(current.fixture.folder, 'tiles'), { recursive: true });
+  await rm(join(current.fixture.folder, 'keys'), { recursive: true });
   const garbage = 'no note at all';
   const { ledger, stop } = await openCosigned(copy, undefined, [garbage, witnessed]);
   expect((await ledger.status()).frozen).toContain('3 entries');
@@ -133,14 +128,14 @@ test('L2: a ledger that was put back with its tile store freezes at a head that 
 });
 
 test('L2: a head that a witness knows and the entries contradict freezes the ledger', async () => {
-  const first = await openCosigned(database);
-  await appendTags(database, first.ledger, 3);
+  const first = await openCosigned(current.database);
+  await appendTags(current.database, first.ledger, 3);
   await published(first.ledger, 3n);
   await first.stop();
-  await fixture.closeLedgers();
-  const { signer } = await fixture.depsOf(database);
+  await current.fixture.closeLedgers();
+  const { signer } = await current.fixture.depsOf(current.database);
   const fork = signCheckpoint({ origin: ORIGIN, size: 2n, root: new Uint8Array(32) }, signer);
-  const { ledger, stop } = await openCosigned(database, undefined, [fork]);
+  const { ledger, stop } = await openCosigned(current.database, undefined, [fork]);
   expect((await ledger.status()).frozen).toContain('the root that was signed at 2');
   await stop();
 });

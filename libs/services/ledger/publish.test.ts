@@ -1,12 +1,12 @@
-import type { Database } from '@dockchains/database';
 import { checkPolicy, parseNote, verifyNote } from '@dockchains/tlog';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import type { CommitStep } from './context.ts';
 import { findSignedHead } from './heads.ts';
 import type { Ledger } from './ledger.ts';
-import { fixtureVerifierKey, type LedgerFixture, makeFixture, ORIGIN } from './testing/fixture.ts';
+import { fixtureVerifierKey, ORIGIN } from './testing/fixture.ts';
 import { appendTags, checkTree, published } from './testing/published.ts';
+import { useLedgerFixture } from './testing/use-fixture.ts';
 import {
   linesOf,
   makeWitnesses,
@@ -15,23 +15,16 @@ import {
   type TestPublication,
 } from './testing/witnesses.ts';
 
-let fixture: LedgerFixture;
-let database: Database;
-
-beforeEach(async () => {
-  fixture = await makeFixture();
-  database = await fixture.openDatabase();
-});
-
-afterEach(() => fixture.end());
+const current = useLedgerFixture();
 
 const open = (
   publication: TestPublication,
   onStep?: (step: CommitStep) => Promise<void> | void,
 ): Promise<Ledger> =>
-  fixture.openLedger(database, { publication, ...(onStep === undefined ? {} : { onStep }) });
+  current.fixture.openLedger(current.database, { publication, ...(onStep === undefined ? {} : { onStep }) });
 
-const append = (ledger: Ledger, count: number): Promise<string[]> => appendTags(database, ledger, count);
+const append = (ledger: Ledger, count: number): Promise<string[]> =>
+  appendTags(current.database, ledger, count);
 
 /** Waits until peers are asked for the head of this size, and gives its note. */
 const announced = async (ledger: Ledger, size: bigint): Promise<string> => {
@@ -39,7 +32,7 @@ const announced = async (ledger: Ledger, size: bigint): Promise<string> => {
   return (await ledger.announcedHead()).note;
 };
 
-const signedSize = async (): Promise<bigint | undefined> => (await findSignedHead(database, 1))?.size;
+const signedSize = async (): Promise<bigint | undefined> => (await findSignedHead(current.database, 1))?.size;
 
 describe('publication by a policy', () => {
   test.each([
@@ -164,7 +157,7 @@ describe('publication by a policy', () => {
     }
     await expect
       .poll(async () => {
-        const [row] = await database.query<{ rows: bigint }>({
+        const [row] = await current.database.query<{ rows: bigint }>({
           name: 'test-unpromoted',
           text: 'SELECT count(*) AS rows FROM ledger_batch',
         });

@@ -3,21 +3,14 @@ import { join } from 'node:path';
 
 import type { Database } from '@dockchains/database';
 import { parseBundle } from '@dockchains/tlog';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { findSignedHead } from './heads.ts';
-import { type LedgerFixture, makeFixture, ORIGIN } from './testing/fixture.ts';
+import { ORIGIN } from './testing/fixture.ts';
 import { appendTags, checkTree, published } from './testing/published.ts';
+import { useLedgerFixture } from './testing/use-fixture.ts';
 
-let fixture: LedgerFixture;
-let database: Database;
-
-beforeEach(async () => {
-  fixture = await makeFixture();
-  database = await fixture.openDatabase();
-});
-
-afterEach(() => fixture.end());
+const current = useLedgerFixture();
 
 const FLIP = (column: 'root' | 'frontier') => ({
   name: `test-flip-${column}`,
@@ -27,22 +20,22 @@ const FLIP = (column: 'root' | 'frontier') => ({
 test.each(['root', 'frontier'] as const)(
   'L6: a bit flipped in the row of the head, in its %s, is not signed over',
   async (column) => {
-    const ledger = await fixture.openLedger(database);
-    await appendTags(database, ledger, 5);
+    const ledger = await current.fixture.openLedger(current.database);
+    await appendTags(current.database, ledger, 5);
     await published(ledger, 5n);
-    await database.query(FLIP(column), [ORIGIN]);
+    await current.database.query(FLIP(column), [ORIGIN]);
     await expect
       .poll(async () => (await ledger.status()).frozen, { interval: 10 })
       .toContain('is not the one of its frontier');
-    await fixture.closeLedgers();
+    await current.fixture.closeLedgers();
 
-    const again = await fixture.openLedger(database);
+    const again = await current.fixture.openLedger(current.database);
     expect((await again.status()).frozen).toContain('is not the one of its frontier');
     expect(await checkTree(again)).toBe(5n);
-    await fixture.closeLedgers();
-    await database.query(FLIP(column), [ORIGIN]);
-    const mended = await fixture.openLedger(database);
-    await appendTags(database, mended, 3);
+    await current.fixture.closeLedgers();
+    await current.database.query(FLIP(column), [ORIGIN]);
+    const mended = await current.fixture.openLedger(current.database);
+    await appendTags(current.database, mended, 3);
     await published(mended, 8n);
     expect(await checkTree(mended)).toBe(8n);
   },
@@ -53,9 +46,9 @@ test.each(['40001', '40P01', '57014'])(
   async (sqlState) => {
     let failures = 0;
     const failing: Database = {
-      ...database,
+      ...current.database,
       transaction: (work) =>
-        database.transaction(async (transaction) => {
+        current.database.transaction(async (transaction) => {
           const done = await work(transaction);
           if (failures > 0) {
             failures -= 1;
@@ -65,9 +58,12 @@ test.each(['40001', '40P01', '57014'])(
           return done;
         }),
     };
-    const ledger = await fixture.openLedger(failing);
+    const ledger = await current.fixture.openLedger(failing);
     failures = 3;
-    const ids = [...(await appendTags(database, ledger, 7)), ...(await appendTags(database, ledger, 4))];
+    const ids = [
+      ...(await appendTags(current.database, ledger, 7)),
+      ...(await appendTags(current.database, ledger, 4)),
+    ];
     await published(ledger, 11n);
     expect(failures).toBe(0);
     expect(await checkTree(ledger)).toBe(11n);
@@ -79,35 +75,35 @@ test.each(['40001', '40P01', '57014'])(
 test('L8: a batch whose commit was not answered is not sequenced again', async () => {
   let lost = 0;
   const unanswered: Database = {
-    ...database,
+    ...current.database,
     async transaction(work) {
-      const done = await database.transaction(work);
+      const done = await current.database.transaction(work);
       if (lost === 0) return done;
       lost -= 1;
       throw Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
     },
   };
-  const ledger = await fixture.openLedger(unanswered);
+  const ledger = await current.fixture.openLedger(unanswered);
   lost = 2;
-  const ids = await appendTags(database, ledger, 5);
+  const ids = await appendTags(current.database, ledger, 5);
   await published(ledger, 5n);
   expect(lost).toBeLessThan(2);
-  await appendTags(database, ledger, 2);
+  await appendTags(current.database, ledger, 2);
   await published(ledger, 7n);
   expect(await checkTree(ledger)).toBe(7n);
   expect((await ledger.findEntry(ids[0] ?? ''))?.index).toBe(0n);
 });
 
 test('L9: a tile that was asked for before it was full is the right one when it is', async () => {
-  const ledger = await fixture.openLedger(database);
+  const ledger = await current.fixture.openLedger(current.database);
   const full = { level: 0, index: 0n, width: 256 };
   const bundle = { index: 0n, width: 256 };
-  await appendTags(database, ledger, 200);
+  await appendTags(current.database, ledger, 200);
   await published(ledger, 200n);
   expect(await ledger.readTile(full)).toBeUndefined();
   expect(await ledger.readBundle(bundle)).toBeUndefined();
   const partial = await ledger.readTile({ ...full, width: 200 });
-  await appendTags(database, ledger, 100);
+  await appendTags(current.database, ledger, 100);
   await published(ledger, 300n);
   for (let time = 0; time < 3; time += 1) {
     expect(await checkTree(ledger)).toBe(300n);
@@ -117,17 +113,17 @@ test('L9: a tile that was asked for before it was full is the right one when it 
 });
 
 test('L7: an empty database and an empty tile store beside an inception file begin no second tree', async () => {
-  const ledger = await fixture.openLedger(database);
-  await appendTags(database, ledger, 3);
+  const ledger = await current.fixture.openLedger(current.database);
+  await appendTags(current.database, ledger, 3);
   await published(ledger, 3n);
-  await fixture.closeLedgers();
-  await rm(join(fixture.folder, 'tiles'), { recursive: true });
-  const empty = await fixture.openDatabase();
-  await expect(fixture.openLedger(empty)).rejects.toMatchObject({ code: 'FROZEN' });
+  await current.fixture.closeLedgers();
+  await rm(join(current.fixture.folder, 'tiles'), { recursive: true });
+  const empty = await current.fixture.openDatabase();
+  await expect(current.fixture.openLedger(empty)).rejects.toMatchObject({ code: 'FROZEN' });
   const [row] = await empty.query<{ ledgers: bigint }>({
     name: 'test-count-ledgers',
     text: 'SELECT count(*) AS ledgers FROM ledger',
   });
   expect(row?.ledgers).toBe(0n);
-  expect((await findSignedHead(database, 1))?.size).toBe(3n);
+  expect((await findSignedHead(current.database, 1))?.size).toBe(3n);
 });
