@@ -109,7 +109,7 @@ export const LOG_ROWS: Readonly<Record<string, Row>> = {
   L8: {
     about: 'A full disk, an fsync that fails, a commit whose answer is lost.',
     tests: [
-      ['test/faults/disk.test.ts', 'L8: a disk that fails to sync'],
+      ['test/faults/disk.test.ts', 'L8: a disk that fails to write and sync'],
       ['test/faults/disk.test.ts', 'L8: a full disk is a clear 5xx'],
       [`${LEDGER}/rows.test.ts`, 'L8: a batch whose commit was not answered'],
       [
