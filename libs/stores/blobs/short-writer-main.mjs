@@ -12,8 +12,8 @@ import { ShortJournal } from './short-journal.mjs';
 
 // So long a file that comes in between waits for those that are synced in the background,
 const SLICE_MS = 2;
-// which others than this thread have the disk for as well.
-const PAUSES_MS = { behind: 0, more: 4, later: 1_000 };
+// which are spread over the time: others have the disk too.
+const PAUSES_MS = { behind: 0, more: 16, later: 1_000 };
 
 /** @type {Map<string, ShortJournal>} */
 const journals = new Map();
