@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { sendStreamed } from './http-stream.ts';
@@ -179,4 +181,23 @@ test.each(['before it is answered', 'while its body comes'])('is ended by its si
   await asked.promise;
   stop.abort();
   await expect(reading).rejects.toThrow(/abort/i);
+});
+
+test('gives every byte where it was sent, also to those who read late and beside one another', async () => {
+  const sent = [1, 2, 3].map(() => randomBytes(3 << 20));
+  answer = ({ url: path }, response) => response.end(sent[Number(path?.at(-1))]);
+  const bodies = await Promise.all(
+    sent.map(async (_, nth) => (await sendStreamed({ url: `${url}/${nth}` })).body),
+  );
+  const readings = bodies.map(async (body) => {
+    body.pause();
+    const parts: Buffer[] = [];
+    for await (const part of body as AsyncIterable<Buffer>) {
+      parts.push(part);
+      await nextTurn();
+    }
+    return Buffer.concat(parts);
+  });
+  const got = await Promise.all(readings);
+  expect(got.map((bytes, nth) => sent[nth]?.equals(bytes))).toEqual([true, true, true]);
 });
