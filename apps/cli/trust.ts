@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { type Organisation, printable } from '@dockchains/client';
-import { parsePolicy, type Policy, TlogError } from '@dockchains/tlog';
+import { encodePublicKey, parsePolicy, parseVerifierKey, type Policy, TlogError } from '@dockchains/tlog';
 
 import { CliError } from './errors.ts';
 import { configDirectory, findCloneFile, findFile, writeFileAtomically } from './files.ts';
@@ -138,10 +138,8 @@ function removeLogs(text: string, keys: readonly string[]): string {
 
 /** Whether two verifier keys, of whatever names, are one public key (C2SP signed-note, Verifier keys). */
 function isSameKey(one: string, other: string): boolean {
-  return publicKeyOf(one) === publicKeyOf(other);
+  return encodePublicKey(parseVerifierKey(one)) === encodePublicKey(parseVerifierKey(other));
 }
-
-const publicKeyOf = (verifierKey: string): string => verifierKey.split('+').slice(2).join('+');
 
 function nameOf(verifierKey: string): string {
   return verifierKey.slice(0, Math.max(verifierKey.indexOf('+'), 0));

@@ -48,6 +48,7 @@ export {
   COSIGNATURE_TYPE,
   createVerifierKey,
   ED25519_TYPE,
+  encodePublicKey,
   encodeVerifierKey,
   keyId,
   parseVerifierKey,

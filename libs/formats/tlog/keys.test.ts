@@ -8,6 +8,7 @@ import {
   createNoteSigner,
   createVerifierKey,
   ED25519_TYPE,
+  encodePublicKey,
   encodeVerifierKey,
   keyId,
   parseVerifierKey,
@@ -96,4 +97,14 @@ test('refuses keys that are not Ed25519 private keys', () => {
   expect(() => createCosigner({ name: 'a', privateKey: publicKey })).toThrow(refused('BAD_KEY'));
   expect(() => createVerifierKey('a', ED25519_TYPE, Buffer.alloc(31))).toThrow(refused('BAD_KEY'));
   expect(() => createVerifierKey('a', 0x06, Buffer.alloc(32))).toThrow(refused('BAD_KEY'));
+});
+
+test('keys that are one but for their names have the same public key, others another', () => {
+  const { publicKey } = parseVerifierKey(
+    'PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW',
+  );
+  const named = [ED25519_TYPE, COSIGNATURE_TYPE].map((type) => createVerifierKey('another', type, publicKey));
+  const texts = new Set(named.map(encodePublicKey));
+  expect([...texts]).toEqual(['1a5cd907143c384c41e830c5bce12aa8817ec5649aaabf2c31388b35b2d744d6']);
+  expect(texts).not.toContain(encodePublicKey({ publicKey: publicKey.map((byte) => byte ^ 1) }));
 });

@@ -55,6 +55,11 @@ export function encodeVerifierKey({ name, keyId, type, publicKey }: VerifierKey)
   return `${name}+${encodeKeyId(keyId)}+${encodeBase64(Buffer.concat([Uint8Array.of(type), publicKey]))}`;
 }
 
+/** Encodes the public key alone, as 64 hexadecimal digits: two keys that are one but for their names have the same. */
+export function encodePublicKey({ publicKey }: Pick<VerifierKey, 'publicKey'>): string {
+  return Buffer.from(publicKey).toString('hex');
+}
+
 /**
  * Gives the key of a name, signature type and Ed25519 public key of 32 bytes.
  * @throws TlogError BAD_KEY for a name, type or length that is none

@@ -7,6 +7,7 @@ import {
   parseVerifierKey,
   type SignatureType,
   type VerifierKey,
+  encodePublicKey,
 } from './keys.ts';
 import { NO_QUORUM, type Policy, type PolicyGroup, type PolicyLog, type PolicyWitness } from './policy.ts';
 
@@ -155,7 +156,7 @@ function readKey({ publicKeys }: Draft, vkey: string, type: SignatureType): Veri
   if (key.type !== type) {
     throw badPolicy(`the key "${key.name}" is of type ${key.type}; one of type ${type} belongs here.`);
   }
-  const raw = Buffer.from(key.publicKey).toString('hex');
+  const raw = encodePublicKey(key);
   if (publicKeys.has(raw)) throw badPolicy(`the public key of "${key.name}" stands here twice.`);
   publicKeys.add(raw);
   return key;

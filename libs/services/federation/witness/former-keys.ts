@@ -5,6 +5,7 @@ import {
   type PolicyLog,
   type PolicyWitness,
   type VerifierKey,
+  encodePublicKey,
 } from '@dockchains/tlog';
 
 import type { Peer } from '../peers/peers.ts';
@@ -17,8 +18,8 @@ type Said = Pick<Descriptor, 'keys' | 'formerKeys'>;
  */
 export function withFormerKeys(policy: Policy, said: Said | undefined, peers: readonly Peer[]): Policy {
   const known = new Set<string>();
-  const isNew = ({ publicKey }: VerifierKey): boolean => {
-    const text = Buffer.from(publicKey).toString('hex');
+  const isNew = (key: VerifierKey): boolean => {
+    const text = encodePublicKey(key);
     return !known.has(text) && known.add(text).size > 0;
   };
   for (const { key } of [...policy.logs, ...policy.witnesses]) isNew(key);
@@ -63,5 +64,5 @@ function formerCosigners({ formerKeys }: Said, role: 'witness' | 'mirror'): Poli
   return formerKeys
     .filter((former) => former.role === role && former.state === 'replaced')
     .map(({ key }) => parseVerifierKey(key))
-    .map((key) => ({ name: `${key.name}/${Buffer.from(key.publicKey).toString('hex', 0, 4)}`, key }));
+    .map((key) => ({ name: `${key.name}/${encodePublicKey(key).slice(0, 8)}`, key }));
 }

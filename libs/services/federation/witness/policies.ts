@@ -9,6 +9,7 @@ import {
   type PolicyLog,
   type PolicyWitness,
   type VerifierKey,
+  encodePublicKey,
 } from '@dockchains/tlog';
 
 import type { Peer, Peers } from '../peers/peers.ts';
@@ -112,11 +113,11 @@ function cosignersOf(
   active: readonly Peer[],
   others: readonly { readonly key: VerifierKey }[],
 ): { readonly witnesses: readonly PolicyWitness[]; readonly mirrors: readonly PolicyWitness[] } {
-  const taken = new Set(others.flatMap(({ key }) => [key.name, rawKey(key)]));
+  const taken = new Set(others.flatMap(({ key }) => [key.name, encodePublicKey(key)]));
   const take = (text: string, url?: string): PolicyWitness[] => {
     const key = parseVerifierKey(text);
-    if (taken.has(key.name) || taken.has(rawKey(key))) return [];
-    taken.add(rawKey(key));
+    if (taken.has(key.name) || taken.has(encodePublicKey(key))) return [];
+    taken.add(encodePublicKey(key));
     return [{ name: key.name, key, ...(url !== undefined && { url }) }];
   };
   const found = [...active]
@@ -132,8 +133,6 @@ function cosignersOf(
     mirrors: found.flatMap(({ mirror }) => mirror),
   };
 }
-
-const rawKey = ({ publicKey }: VerifierKey): string => Buffer.from(publicKey).toString('base64');
 
 function groupOf(
   name: string,
