@@ -73,7 +73,7 @@ export default tseslint.config(
         {
           depConstraints: layers,
           // Started before anything is installed, so that it cannot be a package.
-          allow: ['../../infra/postgres.mjs'],
+          allow: ['../../infra/ports.mjs', '../../infra/postgres.mjs'],
           enforceBuildableLibDependency: false,
           banTransitiveDependencies: true,
         },
