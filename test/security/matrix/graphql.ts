@@ -28,6 +28,7 @@ export const QUERIES: Readonly<Record<string, FieldRow>> = {
   namespaceRules: { need: 'operator' },
   immutableTagRules: { need: 'operator' },
   mirrorPolicies: { need: 'operator' },
+  closedLedgers: { need: 'nothing' },
   equivocations: { need: 'nothing' },
   undecidedHeads: { need: 'nothing' },
   deadLetters: { need: 'operator' },
@@ -124,6 +125,7 @@ export const FIELDS: Readonly<
       ...['frozen', 'equivocation'],
     ],
   },
+  ClosedLedger: { given: ['organisation', 'origin', 'successor', 'size', 'kept', 'closedAt', 'held'] },
   Equivocation: { given: ['origin', 'foundAt', 'byRevokedKey', 'proof'] },
   UndecidedHead: {
     given: [
