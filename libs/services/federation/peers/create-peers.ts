@@ -124,7 +124,8 @@ export function createPeers(deps: PeersDeps): Peers {
       const before = (await readShared()).find(({ peer }) => peer.fingerprint === request.fingerprint);
       const seen = await see({ ...request, kept: before });
       const { organisation } = seen.known.descriptor;
-      requireOther(deps.organisation, organisation, { seen, peers: await readShared() });
+      const certificates = [request.fingerprint, seen.known.fingerprint];
+      requireOther(deps.organisation, seen, { certificates, peers: await readShared() });
       await writePeer(database, seen);
       plans.delete(organisation);
       log.info({ peer: organisation, url: request.url }, 'peer added');
@@ -169,21 +170,21 @@ function parseFingerprint(text: string): string {
   );
 }
 
-/** A certificate may speak for one organisation, another than ours, that no other certificate is pinned for. */
+/** A certificate, or the one that replaced it, may speak for one organisation, another than ours, that no other is pinned for. */
 function requireOther(
   own: string,
-  organisation: string,
-  { seen, peers }: { seen: SeenPeer; peers: readonly KeptPeer[] },
+  { url, known }: SeenPeer,
+  { certificates, peers }: { certificates: readonly string[]; peers: readonly KeptPeer[] },
 ): void {
+  const { organisation } = known.descriptor;
   if (organisation === own) {
     throw new FederationError(
       'PEER_REFUSED',
-      `${seen.url} is a gateway of ${own} itself, which can't be its own peer.`,
+      `${url} is a gateway of ${own} itself, which can't be its own peer.`,
     );
   }
   const pinned = peers.find(({ peer }) => peer.organisation === organisation)?.peer;
-  if (pinned === undefined || pinned.state === 'removed' || pinned.fingerprint === seen.known.fingerprint)
-    return;
+  if (pinned === undefined || pinned.state === 'removed' || certificates.includes(pinned.fingerprint)) return;
   throw new FederationError(
     'PEER_REFUSED',
     `${organisation} is a peer by the certificate ${pinned.fingerprint}: remove it first if the organisation has a new one.`,
