@@ -36,9 +36,18 @@ export function writeAll(file, bytes, at) {
   }
 }
 
-/** @param {number} file @param {number} maxBytes */
+// Segments are read one after the other: memory of its own for each would stay with the process for long.
+let scratch = Buffer.alloc(0);
+
+/**
+ * What a file has, until the next one is read.
+ * @param {number} file
+ * @param {number} maxBytes
+ */
 export function readAll(file, maxBytes) {
-  const bytes = Buffer.alloc(Math.min(fstatSync(file).size, maxBytes));
+  const size = Math.min(fstatSync(file).size, maxBytes);
+  if (scratch.length < size) scratch = Buffer.allocUnsafeSlow(size);
+  const bytes = scratch.subarray(0, size);
   for (let read = 0, count; read < bytes.length; read += count) {
     count = readSync(file, bytes, read, bytes.length - read, read);
     if (count === 0) return bytes.subarray(0, read);
