@@ -40,8 +40,7 @@ export class ShortWriter {
   #isAlive = true;
 
   constructor(main: URL = new URL('short-writer-main.mjs', import.meta.url)) {
-    // It has next to nothing to keep: without a bound it would hold what it dropped, for as long as nothing is asked of it.
-    this.#worker = new Worker(main, { execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 4 } });
+    this.#worker = new Worker(main, { execArgv: [] });
     this.#worker.unref();
     this.#worker.on('message', (outcomes: readonly ShortOutcome[]) => {
       this.#settle(outcomes);
