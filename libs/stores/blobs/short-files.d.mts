@@ -9,7 +9,7 @@ export function isErrno(error: unknown, ...codes: string[]): boolean;
 /** Writes all bytes at a position. */
 export function writeAll(file: number, bytes: Uint8Array, at: number): void;
 
-/** Reads an open file from its beginning, up to so many bytes. */
+/** Reads an open file from its beginning, up to so many bytes, into memory that the next call uses again. */
 export function readAll(file: number, maxBytes: number): Buffer;
 
 /** Makes a file, or a folder's entries, durable. */

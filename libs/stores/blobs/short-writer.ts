@@ -125,7 +125,7 @@ export class ShortWriter {
 
 let shared: ShortWriter | undefined;
 
-/** Gives the thread that this process has for short files, which starts with the first of them. */
+/** Gives the thread that this process has for short files, which starts with the first of them, or of the journals that are found. */
 export function getShortWriter(): ShortWriter {
   return (shared ??= new ShortWriter());
 }
