@@ -106,6 +106,12 @@ describe('a private server', () => {
     expect(await query(database.url, 'SHOW fsync')).toEqual(['on']);
   });
 
+  test('is started again when it is about to end by itself', async () => {
+    process.kill(server.pid, 'SIGQUIT');
+    await server.start();
+    expect(await query(server.url('postgres'), 'SELECT 1')).toEqual([1]);
+  });
+
   test('makes its log in short files, and no more checkpoints for it', async () => {
     const url = server.url('postgres');
     expect(await query(url, 'SHOW wal_segment_size')).toEqual(['4MB']);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { migrate } from '@dockchains/database';
+import pRetry, { AbortError } from 'p-retry';
 import pg from 'pg';
 import { inject } from 'vitest';
 import {
@@ -108,7 +109,10 @@ export interface PrivatePostgres {
   kill9(): Promise<void>;
   /** Stops it in order. */
   stop(): Promise<void>;
-  /** Starts it again on the same port, and recovers; one that still runs, or has ended by itself, is as good. */
+  /**
+   * Starts it again on the same port, as its supervisor would, until it answers: one that still runs is as good, unless it is about to find that it can't
+   * recover.
+   */
   start(): Promise<void>;
   /** Copies its data to a folder that must not exist; it must be stopped. */
   snapshot(folder: string): Promise<void>;
@@ -117,6 +121,8 @@ export interface PrivatePostgres {
   /** Stops it and removes its data. */
   remove(): Promise<void>;
 }
+
+const REVIVAL = { retries: 600, minTimeout: 50, factor: 1, maxRetryTime: 60_000 };
 
 /** Starts a private server in a new folder within `parent`; it ends with this process however that ends. */
 export async function startPrivatePostgres(
@@ -143,11 +149,13 @@ export async function startPrivatePostgres(
     },
     kill9: () => end('kill9'),
     stop: () => end('stop'),
-    start: async () => {
-      if (server !== undefined && !isPostgresRunning(dataDir)) await end('kill9');
-      server ??= await startPostgres({ dataDir, settings, life: 'temporary' });
-      if (server.port !== port) throw new Error(`Port ${port} was taken while the server was down.`);
-    },
+    start: () =>
+      pRetry(async () => {
+        if (server !== undefined && !isPostgresRunning(dataDir)) await end('kill9');
+        server ??= await startPostgres({ dataDir, settings, life: 'temporary' });
+        if (server.port !== port) throw new AbortError(`Port ${port} was taken while the server was down.`);
+        await execute(url('postgres'), 'SELECT 1');
+      }, REVIVAL),
     snapshot: async (folder) => {
       requireStopped();
       await run('cp', ['-a', cluster, folder]);
@@ -172,6 +180,7 @@ function execute(url: string, sql: string): Promise<void> {
 
 async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined); // the server may end meanwhile, and the statement says so
   await client.connect();
   try {
     return await work(client);

@@ -3,7 +3,6 @@ import { expect } from 'vitest';
 
 import type { FederationFault } from './federation-faults.ts';
 import { pushImage } from './pusher.ts';
-import { awaitRevival } from './ready.ts';
 import { choose } from './seeded.ts';
 
 const FELT = { timeout: 60_000, interval: 50 };
@@ -48,7 +47,8 @@ export const DISK_FAULTS: readonly FederationFault[] = [
 
 async function freePostgres(struck: LinkedOrganisation, disk: SmallDisk): Promise<void> {
   await disk.free();
-  await awaitRevival(struck);
+  // What has stopped it besides, starts it again.
+  if (struck.postgres.pid !== 0) await struck.postgres.start();
 }
 
 /** Waits until an organisation refuses a push, or is not there. */

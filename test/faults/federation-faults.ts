@@ -1,14 +1,8 @@
-import {
-  cutPower,
-  LINKED_STOP_SECONDS,
-  type LinkedFederation,
-  type LinkedOrganisation,
-  type LinkMode,
-} from '@dockchains/testing';
+import { cutPower, LINKED_STOP_SECONDS, type LinkedFederation, type LinkMode } from '@dockchains/testing';
 import { expect } from 'vitest';
 
 import { DISK_FAULTS } from './disk-faults.ts';
-import { awaitPublication, awaitReady, awaitRevival } from './ready.ts';
+import { awaitPublication } from './ready.ts';
 import { choose } from './seeded.ts';
 
 /** Something that befalls a federation. */
@@ -20,7 +14,7 @@ export interface FederationFault {
   readonly joins: boolean;
   /** Why it can't be made to happen on this machine. */
   readonly obstacle?: string | undefined;
-  /** Makes it happen; what it gives mends it, and resolves when who was struck serves again. `random` gives numbers in [0, 1). */
+  /** Makes it happen; what it gives mends it, whatever else has befallen whom it struck since. `random` gives numbers in [0, 1). */
   readonly inject: (federation: LinkedFederation, random: () => number) => Promise<() => Promise<void>>;
 }
 
@@ -73,7 +67,7 @@ export const FAULTS: readonly FederationFault[] = [
     inject: async ({ organisations }, random) => {
       const struck = choose(organisations, random);
       await struck.postgres.kill9();
-      return () => awaitRevival(struck);
+      return () => struck.postgres.start();
     },
   },
   linkFault('a link is cut', () => ({ kind: 'cut' })),
@@ -84,11 +78,11 @@ export const FAULTS: readonly FederationFault[] = [
   linkFault('a link swallows what is answered', () => ({ kind: 'half-open', lost: 'answers' })),
   {
     ...{ name: 'an organisation loses power', strikes: 'organisation', joins: false },
-    inject: async ({ organisations }, random) => powerCut([choose(organisations, random)]),
+    inject: async ({ organisations }, random) => cutPower([choose(organisations, random)]),
   },
   {
     ...{ name: 'all organisations lose power', strikes: 'all', joins: false },
-    inject: ({ organisations }) => powerCut(organisations),
+    inject: ({ organisations }) => cutPower(organisations),
   },
   clockFault('a clock goes 10 minutes ahead', MINUTES_10),
   clockFault('a clock goes 10 minutes back', -MINUTES_10),
@@ -127,13 +121,5 @@ function linkFault(name: string, modeOf: (random: () => number) => LinkMode): Fe
         return Promise.resolve();
       });
     },
-  };
-}
-
-async function powerCut(struck: readonly LinkedOrganisation[]): Promise<() => Promise<void>> {
-  const restore = await cutPower(struck);
-  return async () => {
-    await restore();
-    await Promise.all(struck.map(awaitReady));
   };
 }

@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 
 import { checkFederation, type FederationState } from './check-federation.ts';
 import type { FederationFault } from './federation-faults.ts';
+import { awaitReady } from './ready.ts';
 import { choose, seeded } from './seeded.ts';
 import { startWatchedFederation, type WatchedFederation } from './watched-federation.ts';
 
@@ -61,6 +62,8 @@ export async function runSoak({ faults, seed, durationMs, report }: Soak): Promi
     // How long it lasts is what is random here; nothing is waited for.
     await after(lengthMs);
     for (const mend of mends.toReversed()) await mend();
+    // Only now: what befell somebody last may have been mended while he was still down for what befell him first.
+    await Promise.all(under.federation.organisations.map(awaitReady));
     await after(calmMs);
   };
   try {

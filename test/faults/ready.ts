@@ -19,9 +19,3 @@ export async function awaitPublication({ gateway }: LinkedOrganisation): Promise
   const before = await read();
   await expect.poll(read, LONG).not.toBe(before);
 }
-
-/** Starts an organisation's PostgreSQL wherever it has ended, as its supervisor would, until the gateway takes pushes. */
-export async function awaitRevival(struck: LinkedOrganisation): Promise<void> {
-  await struck.postgres.start();
-  await awaitReady(struck);
-}
