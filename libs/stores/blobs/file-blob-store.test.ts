@@ -11,6 +11,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import type { BlobStore, OpenBlob, SetAside } from './blob-store.ts';
 import { openFileBlobStore } from './file-blob-store.ts';
+import { MAX_SHORT_BYTES } from './short-file.ts';
 
 const BYTES = randomBytes(5000);
 const DIGEST = digestOf(BYTES);
@@ -106,8 +107,8 @@ test('refuses to read more than the caller takes', async () => {
   await expect(store.read(DIGEST, 4999)).rejects.toMatchObject({ code: 'TOO_LARGE' });
 });
 
-const setAside = async (): Promise<SetAside> => {
-  const aside = await store.setAside(DIGEST);
+const setAside = async (digest = DIGEST): Promise<SetAside> => {
+  const aside = await store.setAside(digest);
   if (aside === undefined) throw new Error('The blob was not set aside.');
   return aside;
 };
@@ -122,13 +123,23 @@ test('lets an open blob be read to its end after it was removed', async () => {
 });
 
 test('puts back what was set aside, and lists it until then', async () => {
-  await store.put(BYTES, DIGEST);
-  const aside = await setAside();
-  expect(await store.stat(DIGEST)).toBeUndefined();
+  // Of a short one a journal may have to tell at the next opening.
+  const long = randomBytes(MAX_SHORT_BYTES + 1);
+  const digest = digestOf(long);
+  await store.put(long, digest);
+  const aside = await setAside(digest);
+  expect(await store.stat(digest)).toBeUndefined();
   expect(await (await openFileBlobStore(root)).listSetAside()).toEqual([aside]);
   await store.restore(aside);
-  expect(await store.read(DIGEST, 5000)).toEqual(BYTES);
+  expect(await store.read(digest, long.length)).toEqual(long);
   expect(await store.listSetAside()).toEqual([]);
+});
+
+test('tells collection of a short blob that was deleted not long before the opening', async () => {
+  await store.put(BYTES, DIGEST);
+  await store.discard(await setAside());
+  const again = await openFileBlobStore(root);
+  expect(await again.listSetAside()).toMatchObject([{ digest: DIGEST, size: 5000 }]);
 });
 
 test('restores and discards again without harm, and leaves what was stored anew', async () => {

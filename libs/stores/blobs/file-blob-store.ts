@@ -1,4 +1,4 @@
-import { open, readdir } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import { type Digest, digestAlgorithm, digestOf } from '@dockchains/oci';
@@ -12,11 +12,12 @@ import { openBlobOf } from './open-blob.ts';
 import { receiveShort } from './receive-short.ts';
 import { MAX_SHORT_BYTES } from './short-file.ts';
 import { blobPath } from './short-files.mjs';
+import { replayJournals } from './short-journal.mjs';
 import { getShortWriter } from './short-writer.ts';
 
 /**
  * Opens a blob store in a folder of the file system, made if it is not there: `blobs/<algorithm>/<2 hex>/<hex>`, `uploads/<id>`, `removed/`,
- * `journal/` and `tmp/`, all on one file system. What journals of other processes have comes to its place, and temporary files that dead ones left over an
+ * `journal/` and `tmp/`, all on one file system. What journals have comes to its place, and temporary files that dead ones left over an
  * hour before `now` are removed.
  */
 export async function openFileBlobStore(root: string, now: Date = new Date()): Promise<BlobStore> {
@@ -28,7 +29,8 @@ export async function openFileBlobStore(root: string, now: Date = new Date()): P
     await folder.open(now);
     await uploads.open();
     await asides.open();
-    await claimJournals(folder);
+    await folder.ensure(join(folder.root, 'journal'));
+    replayJournals(folder.root);
   });
 
   return {
@@ -108,16 +110,6 @@ async function putBlob(
   const isShort = bytes.length > 0 && bytes.length <= MAX_SHORT_BYTES;
   if (isShort && (await getShortWriter().write({ root: resolve(folder.root), digest, bytes }))) return;
   await folder.put(bytes, blobPath(folder.root, digest));
-}
-
-/** Also of processes that live: what they have is put to its place anyway, and they go on elsewhere. */
-async function claimJournals(folder: DurableFolder): Promise<void> {
-  const journals = join(folder.root, 'journal');
-  await folder.ensure(journals);
-  if ((await readdir(journals)).length === 0) return;
-  if (!(await getShortWriter().claim(resolve(folder.root)))) {
-    throw new Error('The thread that reads journals has ended.');
-  }
 }
 
 /** Runs an operation within which the caller has a step of his own: what that throws stays the caller's. */

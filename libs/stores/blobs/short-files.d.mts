@@ -9,8 +9,8 @@ export function isErrno(error: unknown, ...codes: string[]): boolean;
 /** Writes all bytes at a position. */
 export function writeAll(file: number, bytes: Uint8Array, at: number): void;
 
-/** Reads an open file from its beginning, up to so many bytes, into memory that the next call uses again. */
-export function readAll(file: number, maxBytes: number): Buffer;
+/** Gives what reads open files from their beginnings, up to so many bytes, each into the memory that the one before was read into. */
+export function fileReader(maxBytes: number): (file: number) => Buffer;
 
 /** Makes a file, or a folder's entries, durable. */
 export function syncPath(path: string): void;

@@ -36,23 +36,20 @@ export function writeAll(file, bytes, at) {
   }
 }
 
-// Segments are read one after the other: memory of its own for each would stay with the process for long.
-let scratch = Buffer.alloc(0);
-
-/**
- * What a file has, until the next one is read.
- * @param {number} file
- * @param {number} maxBytes
- */
-export function readAll(file, maxBytes) {
-  const size = Math.min(fstatSync(file).size, maxBytes);
-  if (scratch.length < size) scratch = Buffer.allocUnsafeSlow(size);
-  const bytes = scratch.subarray(0, size);
-  for (let read = 0, count; read < bytes.length; read += count) {
-    count = readSync(file, bytes, read, bytes.length - read, read);
-    if (count === 0) return bytes.subarray(0, read);
-  }
-  return bytes;
+/** @param {number} maxBytes */
+export function fileReader(maxBytes) {
+  // Memory of its own for each file would stay with the process for long.
+  let memory = Buffer.alloc(0);
+  return (/** @type {number} */ file) => {
+    const size = Math.min(fstatSync(file).size, maxBytes);
+    if (memory.length < size) memory = Buffer.allocUnsafeSlow(size);
+    const bytes = memory.subarray(0, size);
+    for (let read = 0, count; read < bytes.length; read += count) {
+      count = readSync(file, bytes, read, bytes.length - read, read);
+      if (count === 0) return bytes.subarray(0, read);
+    }
+    return bytes;
+  };
 }
 
 /** @param {string} path */

@@ -8,14 +8,20 @@ export interface JournalOptions {
 }
 
 /**
+ * Puts what journals have in a blob store's folder to its place, where something else or nothing is. They stay as they are: whoever lives may be writing to his,
+ * and what was brought back is not durable without them.
+ */
+export function replayJournals(root: string): void;
+
+/**
  * Makes short files of a blob store durable before they are in their places, by one write of all that wait, to blocks that are there already: files of
  * its own, `journal/<uuid>`, each of 4 MiB (`short-frames.mjs` has the format). When one is full the next is written. Once the kernel has had 60 s
  * to write the files back, they and their folders are synced and the segment is free; of more than 32 the oldest are not given that time, and at 64 an
  * append waits for it. So what is in its place is durable, or in a segment.
  *
- * Any number of processes share a folder, each with segments of its own. Whoever finds segments of others may claim them: renames them, then reads them, puts what
- * they have to its place, and syncs and removes them when their time has come. Their owner looks behind each write whether the segment still has
- * its name, and writes elsewhere what he wrote to one that has not. So nobody has to know who lives.
+ * Any number of processes share a folder, each with segments of its own. Who has written to his claims the ones of others that are there then: renames them, reads
+ * them, puts what they have to its place, and syncs and removes them when their time has come. Their owner looks behind each write whether the segment
+ * still has its name, and writes elsewhere what he wrote to one that has not. So nobody has to know who lives.
  */
 export class ShortJournal {
   constructor(root: string, options?: JournalOptions);
@@ -23,11 +29,8 @@ export class ShortJournal {
   /** Makes files durable that are not in their places yet. Times are in milliseconds, of one clock that only goes forward. */
   append(frames: readonly ShortFrame[], now: number): void;
 
-  /** Claims the segments of others, and puts what they have to its place, where something else or nothing is. */
-  claim(now: number): void;
-
   /**
-   * Makes way, until the time given is over: `more` and `behind`, which is urgent, when there is more to do at once, `later` when there will be, `nothing`
+   * Makes way, and claims what others have left, until the time given is over: `more` and `behind`, which is urgent, when there is more to do at once, `later` when there will be, `nothing`
    * until the next append.
    */
   settle(now: number, isOver: () => boolean): 'more' | 'behind' | 'later' | 'nothing';

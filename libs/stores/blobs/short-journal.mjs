@@ -2,7 +2,15 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { closeSync, constants, openSync, readdirSync, renameSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
-import { blobPath, isErrno, readAll, replaceFile, restoreFiles, syncPath, writeAll } from './short-files.mjs';
+import {
+  blobPath,
+  fileReader,
+  isErrno,
+  replaceFile,
+  restoreFiles,
+  syncPath,
+  writeAll,
+} from './short-files.mjs';
 import {
   encodeFrame,
   encodeHeader,
@@ -30,6 +38,32 @@ const GROUP = 8;
 const ZEROS = new Uint8Array(1 << 18);
 // Of whatever is found: ours are shorter.
 const MAX_READ = 64 << 20;
+const JOURNAL = 'journal';
+
+/** @param {string} root */
+export function replayJournals(root) {
+  const folder = join(root, JOURNAL);
+  const read = fileReader(MAX_READ);
+  for (const name of readdirSync(folder)) {
+    const file = openIfThere(join(folder, name));
+    if (file === undefined) continue;
+    try {
+      restoreFiles(root, parseFrames(read(file)));
+    } finally {
+      closeSync(file);
+    }
+  }
+}
+
+/** @param {string} path */
+function openIfThere(path) {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
 
 export class ShortJournal {
   #root;
@@ -45,11 +79,14 @@ export class ShortJournal {
   #making;
   /** @type {Settling | undefined} */
   #settling;
+  /** What others have left, and is not claimed yet. @type {string[] | undefined} */
+  #found;
+  #read = fileReader(MAX_READ);
 
   /** @param {string} root @param {import('./short-journal.d.mts').JournalOptions} [options] */
   constructor(root, { segmentBytes = 4 << 20, maxSegments = 64, settleMs = 60_000 } = {}) {
     this.#root = resolve(root);
-    this.#folder = join(this.#root, 'journal');
+    this.#folder = join(this.#root, JOURNAL);
     this.#options = { segmentBytes, maxSegments, settleMs };
   }
 
@@ -144,13 +181,21 @@ export class ShortJournal {
     return describeSegment(path, openSync(path, SYNCED | constants.O_CREAT | constants.O_EXCL, 0o640), true);
   }
 
-  /** @param {number} now */
-  claim(now) {
-    const own = [this.#current, this.#making, ...this.#full, ...this.#spare].map((segment) => segment?.path);
-    for (const name of readdirSync(this.#folder)) {
-      const path = join(this.#folder, name);
-      if (!own.includes(path)) this.#claim(path, now);
+  /** Whether all that was found at first is claimed. @param {number} now @param {() => boolean} isOver */
+  #claimSome(now, isOver) {
+    const found = (this.#found ??= this.#findOthers());
+    for (let path; (path = found.at(-1)) !== undefined;) {
+      if (isOver()) return false;
+      this.#claim(path, now);
+      found.pop();
     }
+    return true;
+  }
+
+  #findOthers() {
+    const own = [this.#current, this.#making, ...this.#full, ...this.#spare].map((segment) => segment?.path);
+    const paths = readdirSync(this.#folder).map((name) => join(this.#folder, name));
+    return paths.filter((path) => !own.includes(path));
   }
 
   /**
@@ -168,7 +213,7 @@ export class ShortJournal {
     }
     const segment = describeSegment(target, openSync(target, 'r'), false);
     segment.writtenAt = now;
-    const frames = [...parseFrames(readAll(segment.file, MAX_READ))];
+    const frames = [...parseFrames(this.#read(segment.file))];
     restoreFiles(this.#root, frames);
     for (const { digest, at } of frames) segment.files.set(digest, at);
     if (frames.length === 0) this.#free(segment);
@@ -188,6 +233,7 @@ export class ShortJournal {
     for (let count; (count = this.#countDue(now)) > 0;) {
       if (!this.#settleSome(count, isOver)) return this.#isBehind() ? 'behind' : 'more';
     }
+    if (!this.#claimSome(now, isOver)) return 'more';
     if (this.#current !== undefined || this.#full.length > 0) return 'later';
     for (const segment of this.#spare.splice(MAX_SPARE)) removeSegment(segment);
     return 'nothing';
@@ -248,7 +294,7 @@ export class ShortJournal {
     } catch (error) {
       if (isErrno(error, 'ENOENT', 'ENOTDIR')) return;
       // What could not be synced may be lost by now, though it can be read.
-      for (const frame of parseFrames(readAll(file, MAX_READ))) {
+      for (const frame of parseFrames(this.#read(file))) {
         if (frame.at === at) replaceFile(this.#root, frame, syncPath);
       }
     }

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
 import { findMountObstacle, mountSmallDisk } from '@dockchains/testing';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { blobPath, placeFile } from './short-files.mjs';
 import { type ShortFrame } from './short-frames.mjs';
-import { type JournalOptions, ShortJournal } from './short-journal.mjs';
+import { type JournalOptions, replayJournals, ShortJournal } from './short-journal.mjs';
 
 const OPTIONS = { segmentBytes: 4096, maxSegments: 8, settleMs: 500 };
 const MAX_SPARE = 2;
@@ -33,6 +33,15 @@ const open = (options: JournalOptions = {}): ShortJournal =>
 const pathOf = ({ digest }: ShortFrame): string => blobPath(root, digest);
 const segments = async (): Promise<string[]> => readdir(join(root, 'journal'));
 const never = (): boolean => false;
+/** Two ways to bring back what a journal has: at a start, and by whoever writes next. */
+const RETURNS: Record<string, () => void> = {
+  replayed: () => {
+    replayJournals(root);
+  },
+  claimed: () => {
+    open().settle(0, never);
+  },
+};
 
 const write = (journal: ShortJournal, frames: readonly ShortFrame[], now = 0): void => {
   journal.append(frames, now);
@@ -59,57 +68,72 @@ const LOSSES: Record<string, (frame: ShortFrame) => Promise<void>> = {
   'is all zeros': (frame) => writeFile(pathOf(frame), Buffer.alloc(frame.bytes.length)),
 };
 
-test.each(Object.entries(LOSSES))('brings back what was acknowledged and %s', async (_what, lose) => {
-  const frames = framesOf(20);
-  write(open(), frames);
-  for (const frame of frames) await lose(frame);
-  open().claim(0);
-  await requireAll(frames);
-  expect(await readdir(join(root, 'tmp'))).toEqual([]);
+describe.each(Object.entries(RETURNS))('when it is %s', (_how, bringBack) => {
+  test.each(Object.entries(LOSSES))('brings back what was acknowledged and %s', async (_what, lose) => {
+    const frames = framesOf(20);
+    write(open(), frames);
+    for (const frame of frames) await lose(frame);
+    bringBack();
+    await requireAll(frames);
+    expect(await readdir(join(root, 'tmp'))).toEqual([]);
+  });
+
+  test('brings back what was written and not put to its place', async () => {
+    const frames = framesOf(3);
+    open().append(frames, 0);
+    bringBack();
+    await requireAll(frames);
+  });
+
+  test('brings back nothing behind what was torn, and no part of it', async () => {
+    const frames = framesOf(3);
+    open().append(frames, 0);
+    const [name = ''] = await segments();
+    const bytes = await readFile(join(root, 'journal', name));
+    bytes.fill(0, 24 + 2 * 992 + 500);
+    await writeFile(join(root, 'journal', name), bytes);
+    bringBack();
+    await requireAll(frames.slice(0, 2));
+    expect(await Promise.all(frames.map(isThere))).toEqual([true, true, false]);
+  });
+
+  test('tells collection of what was not there at all, and of nothing else', async () => {
+    const [gone, torn, whole] = framesOf(3) as [ShortFrame, ShortFrame, ShortFrame];
+    write(open(), [gone, torn, whole]);
+    await rm(pathOf(gone));
+    await truncate(pathOf(torn), 5);
+    bringBack();
+    const asides = await readdir(join(root, 'removed'));
+    expect(asides.map((name) => name.split('.')[0])).toEqual([gone.digest.replace(':', '-')]);
+  });
 });
 
-test('brings back what was written and not put to its place', async () => {
-  const frames = framesOf(3);
-  open().append(frames, 0);
-  open().claim(0);
-  await requireAll(frames);
-});
-
-test('brings back nothing behind what was torn, and no part of it', async () => {
-  const frames = framesOf(3);
-  open().append(frames, 0);
-  const [name = ''] = await segments();
-  const bytes = await readFile(join(root, 'journal', name));
-  bytes.fill(0, 24 + 2 * 992 + 500);
-  await writeFile(join(root, 'journal', name), bytes);
-  open().claim(0);
-  await requireAll(frames.slice(0, 2));
-  expect(await Promise.all(frames.map(isThere))).toEqual([true, true, false]);
+test('is replayed again and again, and by its owner’s side, until it is claimed', async () => {
+  const owner = open();
+  const [first, second] = [framesOf(1), framesOf(1)];
+  write(owner, first);
+  for (const frames of [first, [...first, ...second]]) {
+    for (const frame of frames) await rm(pathOf(frame), { force: true });
+    replayJournals(root);
+    await requireAll(first);
+    write(owner, second);
+  }
+  expect(await segments()).toHaveLength(1);
 });
 
 test('keeps what it brings back until that was synced too', async () => {
   const frames = framesOf(3);
   write(open(), frames);
   for (const frame of frames) await rm(pathOf(frame));
-  open().claim(0);
+  open().settle(0, never);
   for (const frame of frames) await truncate(pathOf(frame), 0);
   const third = open();
-  third.claim(0);
+  expect(third.settle(0, never)).toBe('later');
   await requireAll(frames);
   expect(third.settle(999, never)).toBe('later');
   expect(await segments()).toHaveLength(1);
   expect(third.settle(1000, never)).toBe('nothing');
   expect(await segments()).toEqual([]);
-});
-
-test('tells collection of what was not there at all, and of nothing else', async () => {
-  const [gone, torn, whole] = framesOf(3) as [ShortFrame, ShortFrame, ShortFrame];
-  write(open(), [gone, torn, whole]);
-  await rm(pathOf(gone));
-  await truncate(pathOf(torn), 5);
-  open().claim(0);
-  const asides = await readdir(join(root, 'removed'));
-  expect(asides.map((name) => name.split('.')[0])).toEqual([gone.digest.replace(':', '-')]);
 });
 
 test('syncs what it has once that is old, a little at a time, and then uses its segments again', async () => {
@@ -151,7 +175,7 @@ test('takes nothing of an earlier use for something that was written since', asy
   expect(journal.settle(2000, never)).toBe('nothing');
   write(journal, young, 2000);
   for (const frame of [...old, ...young]) await rm(pathOf(frame));
-  open().claim(0);
+  open().settle(0, never);
   await requireAll(young);
   expect(await Promise.all(old.map(isThere))).toEqual([false, false, false, false]);
 });
@@ -173,7 +197,7 @@ test('gives no segment up while what it has can’t be synced', async () => {
   await loop(dirname(pathOf(bad)));
   for (const now of [1000, 2000]) expect(() => journal.settle(now, never)).toThrow('ELOOP');
   await rm(dirname(pathOf(bad)));
-  open().claim(0);
+  open().settle(0, never);
   await requireAll([bad, good]);
 });
 
@@ -211,12 +235,12 @@ test('goes on elsewhere when another has claimed what it writes to', async () =>
   const [one, two] = [open(), open()];
   const [first, second, third] = [framesOf(2), framesOf(1), framesOf(1)];
   write(one, first);
-  two.claim(0);
+  two.settle(0, never);
   write(one, second);
   write(two, third);
   expect(await segments()).toHaveLength(3);
   for (const frame of [...first, ...second, ...third]) await rm(pathOf(frame));
-  open().claim(0);
+  open().settle(0, never);
   await requireAll([...first, ...second, ...third]);
 });
 
@@ -226,7 +250,7 @@ test('leaves no segment behind that another had claimed of it, full or not yet u
   one.settle(1000, never);
   one.settle(2000, never);
   write(one, framesOf(1), 2000);
-  two.claim(2000);
+  two.settle(2000, never);
   write(one, framesOf(7), 2000);
   for (const now of [3000, 4000, 5000]) for (const journal of [one, two]) journal.settle(now, never);
   expect(two.settle(6000, never)).toBe('nothing');
@@ -237,7 +261,7 @@ test('leaves no segment behind that another had claimed of it, full or not yet u
 test('removes what is none of ours without taking anything from it', async () => {
   await writeFile(join(root, 'journal', 'stray'), 'not a segment');
   await writeFile(join(root, 'journal', 'empty'), '');
-  open().claim(0);
+  open().settle(0, never);
   expect(await segments()).toEqual([]);
   expect(await readdir(root)).not.toContain('blobs');
 });
@@ -260,13 +284,31 @@ test.skipIf(noMount !== undefined)(
     await disk.free();
     const frames = framesOf(3);
     journal.append(frames, 0);
-    new ShortJournal(disk.folder).claim(0);
+    replayJournals(disk.folder);
     const paths = frames.map(({ digest }) => blobPath(disk.folder, digest));
     expect(await Promise.all(paths.map(async (path) => (await readFile(path)).length))).toEqual([
       900, 900, 900,
     ]);
   },
 );
+
+test('claims a little at a time what others have left, and what they begin later not at all', async () => {
+  const others = [open(), open(), open()];
+  const frames = framesOf(3);
+  others.forEach((other, index) => {
+    write(other, frames.slice(index, index + 1));
+  });
+  const names = await segments();
+  const journal = open();
+  let checks = 0;
+  expect(journal.settle(0, () => (checks += 1) > 2)).toBe('more');
+  expect((await segments()).filter((name) => names.includes(name))).toHaveLength(1);
+  write(open(), framesOf(1));
+  const before = await segments();
+  expect(journal.settle(0, never)).toBe('later');
+  expect((await segments()).filter((name) => before.includes(name))).toHaveLength(3);
+  expect((await segments()).filter((name) => names.includes(name))).toEqual([]);
+});
 
 test('makes the next segment ahead, a part at a time', async () => {
   const journal = open({ segmentBytes: 1 << 20 });

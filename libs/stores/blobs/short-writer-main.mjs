@@ -93,14 +93,7 @@ function settleSoon() {
   setTimeout(settle, PAUSES_MS.later);
 }
 
-parentPort?.on('message', (/** @type {import('./short-writer.ts').ShortOrder} */ order) => {
-  if (order.kind === 'write') {
-    parentPort?.postMessage(take(order));
-  } else {
-    const outcome = attempt(() => {
-      journalOf(order.root).claim(performance.now());
-    });
-    parentPort?.postMessage([outcome]);
-  }
+parentPort?.on('message', (/** @type {ShortBatch} */ batch) => {
+  parentPort?.postMessage(take(batch));
   settleSoon();
 });

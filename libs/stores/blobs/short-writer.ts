@@ -11,19 +11,14 @@ export interface ShortJob {
 
 /** Files, and their bytes one behind the other. */
 export interface ShortBatch {
-  readonly kind: 'write';
   readonly files: readonly { readonly root: string; readonly digest: string; readonly length: number }[];
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** What the thread is told: files to write, or a folder whose journals of others are to be claimed. */
-export type ShortOrder = ShortBatch | { readonly kind: 'claim'; readonly root: string };
-
-/** What the thread says of each file, and of a folder: nothing, or how the file system failed. */
+/** What the thread says of each file: nothing, or how the file system failed. */
 export type ShortOutcome = { readonly message: string; readonly code: string } | undefined;
 
 type Waiting = ShortJob & PromiseWithResolvers<boolean>;
-type Running = readonly PromiseWithResolvers<boolean>[];
 
 // So that those that come first are answered before all have come.
 const BATCH_BYTES = 1 << 20;
@@ -34,7 +29,7 @@ const BATCH_BYTES = 1 << 20;
  */
 export class ShortWriter {
   readonly #worker: Worker;
-  readonly #running: Running[] = [];
+  #running: readonly Waiting[] = [];
   #waiting: Waiting[] = [];
   #isDue = false;
   #isAlive = true;
@@ -62,14 +57,6 @@ export class ShortWriter {
     return entry.promise;
   }
 
-  /** Puts the files to their places that journals of others in a blob store's folder have, and sees to it that those go. False where the thread has ended. */
-  claim(root: string): Promise<boolean> {
-    if (!this.#isAlive) return Promise.resolve(false);
-    const entry = Promise.withResolvers<boolean>();
-    this.#order({ kind: 'claim', root }, [entry]);
-    return entry.promise;
-  }
-
   /** Whatever this turn of the event loop still asks for comes along. */
   #proceed(): void {
     if (this.#isDue || this.#running.length > 0 || this.#waiting.length === 0) return;
@@ -81,15 +68,16 @@ export class ShortWriter {
   }
 
   #send(): void {
-    const batch = this.#takeBatch();
-    const bytes = new Uint8Array(batch.reduce((total, job) => total + job.bytes.length, 0));
+    this.#running = this.#takeBatch();
+    const bytes = new Uint8Array(this.#running.reduce((total, job) => total + job.bytes.length, 0));
     let at = 0;
-    for (const job of batch) {
+    for (const job of this.#running) {
       bytes.set(job.bytes, at);
       at += job.bytes.length;
     }
-    const files = batch.map(({ root, digest, bytes: { length } }) => ({ root, digest, length }));
-    this.#order({ kind: 'write', files, bytes }, batch, [bytes.buffer]);
+    const files = this.#running.map(({ root, digest, bytes: { length } }) => ({ root, digest, length }));
+    this.#worker.ref();
+    this.#worker.postMessage({ files, bytes } satisfies ShortBatch, [bytes.buffer]);
   }
 
   #takeBatch(): readonly Waiting[] {
@@ -98,16 +86,10 @@ export class ShortWriter {
     return this.#waiting.splice(0, end === -1 ? this.#waiting.length : Math.max(1, end));
   }
 
-  /** Orders are answered in the order in which they came. */
-  #order(order: ShortOrder, running: Running, transfer: ArrayBuffer[] = []): void {
-    this.#running.push(running);
-    this.#worker.ref();
-    this.#worker.postMessage(order, transfer);
-  }
-
   #settle(outcomes: readonly ShortOutcome[]): void {
-    const settled = this.#running.shift() ?? [];
-    if (this.#running.length === 0) this.#worker.unref();
+    const settled = this.#running;
+    this.#running = [];
+    this.#worker.unref();
     settled.forEach(({ resolve, reject }, index) => {
       const outcome = outcomes[index];
       if (outcome === undefined) resolve(true);
@@ -119,13 +101,14 @@ export class ShortWriter {
   /** What was under way may have been done or not: to do it again is no harm. */
   #end(): void {
     this.#isAlive = false;
-    for (const { resolve } of [...this.#running.splice(0).flat(), ...this.#waiting.splice(0)]) resolve(false);
+    for (const { resolve } of [...this.#running, ...this.#waiting.splice(0)]) resolve(false);
+    this.#running = [];
   }
 }
 
 let shared: ShortWriter | undefined;
 
-/** Gives the thread that this process has for short files, which starts with the first of them, or of the journals that are found. */
+/** Gives the thread that this process has for short files, which starts with the first of them. */
 export function getShortWriter(): ShortWriter {
   return (shared ??= new ShortWriter());
 }
