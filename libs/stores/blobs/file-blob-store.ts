@@ -12,7 +12,7 @@ import { openBlobOf } from './open-blob.ts';
 import { receiveShort } from './receive-short.ts';
 import { MAX_SHORT_BYTES } from './short-file.ts';
 import { blobPath } from './short-files.mjs';
-import { replayJournals } from './short-journal.mjs';
+import { replayJournals } from './short-replay.mjs';
 import { getShortWriter } from './short-writer.ts';
 
 /**

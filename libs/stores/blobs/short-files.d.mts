@@ -9,9 +9,6 @@ export function isErrno(error: unknown, ...codes: string[]): boolean;
 /** Writes all bytes at a position. */
 export function writeAll(file: number, bytes: Uint8Array, at: number): void;
 
-/** Gives what reads open files from their beginnings, up to so many bytes, each into the memory that the one before was read into. */
-export function fileReader(maxBytes: number): (file: number) => Buffer;
-
 /** Makes a file, or a folder's entries, durable. */
 export function syncPath(path: string): void;
 

@@ -2,13 +2,11 @@ import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   constants,
-  fstatSync,
   fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
   readFileSync,
-  readSync,
   renameSync,
   statSync,
   unlinkSync,
@@ -34,22 +32,6 @@ export function writeAll(file, bytes, at) {
   for (let written = 0; written < bytes.length;) {
     written += writeSync(file, bytes, written, bytes.length - written, at + written);
   }
-}
-
-/** @param {number} maxBytes */
-export function fileReader(maxBytes) {
-  // Memory of its own for each file would stay with the process for long.
-  let memory = Buffer.alloc(0);
-  return (/** @type {number} */ file) => {
-    const size = Math.min(fstatSync(file).size, maxBytes);
-    if (memory.length < size) memory = Buffer.allocUnsafeSlow(size);
-    const bytes = memory.subarray(0, size);
-    for (let read = 0, count; read < bytes.length; read += count) {
-      count = readSync(file, bytes, read, bytes.length - read, read);
-      if (count === 0) return bytes.subarray(0, read);
-    }
-    return bytes;
-  };
 }
 
 /** @param {string} path */

@@ -8,12 +8,6 @@ export interface JournalOptions {
 }
 
 /**
- * Puts what journals have in a blob store's folder to its place, where something else or nothing is. They stay as they are: whoever lives may be writing to his,
- * and what was brought back is not durable without them.
- */
-export function replayJournals(root: string): void;
-
-/**
  * Makes short files of a blob store durable before they are in their places, by one write of all that wait, to blocks that are there already: files of
  * its own, `journal/<uuid>`, each of 4 MiB (`short-frames.mjs` has the format). When one is full the next is written. Once the kernel has had 60 s
  * to write the files back, they and their folders are synced and the segment is free; of more than 32 the oldest are not given that time, and at 64 an

@@ -2,15 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { closeSync, constants, openSync, readdirSync, renameSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
-import {
-  blobPath,
-  fileReader,
-  isErrno,
-  replaceFile,
-  restoreFiles,
-  syncPath,
-  writeAll,
-} from './short-files.mjs';
+import { blobPath, isErrno, replaceFile, restoreFiles, syncPath, writeAll } from './short-files.mjs';
 import {
   encodeFrame,
   encodeHeader,
@@ -19,7 +11,14 @@ import {
   HEADER_BYTES,
   parseFrames,
 } from './short-frames.mjs';
-import { describeSegment, filesOf, isInPlace, removeSegment } from './short-segment.mjs';
+import {
+  describeSegment,
+  filesOf,
+  isInPlace,
+  journalFolder,
+  removeSegment,
+  segmentReader,
+} from './short-segment.mjs';
 
 /**
  * @typedef {import('./short-frames.d.mts').ShortFrame} ShortFrame
@@ -36,34 +35,6 @@ const MAX_SPARE = 2;
 // So many are settled together if they have come within the time: a folder that gets files all the time costs a commit of the file system to sync.
 const GROUP = 8;
 const ZEROS = new Uint8Array(1 << 18);
-// Of whatever is found: ours are shorter.
-const MAX_READ = 64 << 20;
-const JOURNAL = 'journal';
-
-/** @param {string} root */
-export function replayJournals(root) {
-  const folder = join(root, JOURNAL);
-  const read = fileReader(MAX_READ);
-  for (const name of readdirSync(folder)) {
-    const file = openIfThere(join(folder, name));
-    if (file === undefined) continue;
-    try {
-      restoreFiles(root, parseFrames(read(file)));
-    } finally {
-      closeSync(file);
-    }
-  }
-}
-
-/** @param {string} path */
-function openIfThere(path) {
-  try {
-    return openSync(path, 'r');
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
-}
 
 export class ShortJournal {
   #root;
@@ -81,12 +52,12 @@ export class ShortJournal {
   #settling;
   /** What others have left, and is not claimed yet. @type {string[] | undefined} */
   #found;
-  #read = fileReader(MAX_READ);
+  #read = segmentReader();
 
   /** @param {string} root @param {import('./short-journal.d.mts').JournalOptions} [options] */
   constructor(root, { segmentBytes = 4 << 20, maxSegments = 64, settleMs = 60_000 } = {}) {
     this.#root = resolve(root);
-    this.#folder = join(this.#root, JOURNAL);
+    this.#folder = journalFolder(this.#root);
     this.#options = { segmentBytes, maxSegments, settleMs };
   }
 

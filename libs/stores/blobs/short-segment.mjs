@@ -1,6 +1,15 @@
-import { closeSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { removeQuietly } from './short-files.mjs';
+
+// Of whatever is found: ours are shorter.
+const MAX_READ = 64 << 20;
+
+/** @param {string} root */
+export function journalFolder(root) {
+  return join(root, 'journal');
+}
 
 /**
  * A file of a journal, open; times are of the journal's clock.
@@ -41,4 +50,20 @@ export function filesOf(segments) {
     .flatMap((segment) =>
       segment.files.entries().map(([digest, at]) => ({ digest, at, file: segment.file })),
     );
+}
+
+/** Gives what reads open segments, each into the memory that the one before was read into. */
+export function segmentReader() {
+  // Memory of its own for each file would stay with the process for long.
+  let memory = Buffer.alloc(0);
+  return (/** @type {number} */ file) => {
+    const size = Math.min(fstatSync(file).size, MAX_READ);
+    if (memory.length < size) memory = Buffer.allocUnsafeSlow(size);
+    const bytes = memory.subarray(0, size);
+    for (let read = 0, count; read < bytes.length; read += count) {
+      count = readSync(file, bytes, read, bytes.length - read, read);
+      if (count === 0) return bytes.subarray(0, read);
+    }
+    return bytes;
+  };
 }

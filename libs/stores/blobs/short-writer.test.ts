@@ -7,7 +7,8 @@ import { digestOf } from '@dockchains/oci';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { blobPath } from './short-files.mjs';
-import { replayJournals, ShortJournal } from './short-journal.mjs';
+import { ShortJournal } from './short-journal.mjs';
+import { replayJournals } from './short-replay.mjs';
 import { type ShortJob, ShortWriter } from './short-writer.ts';
 
 let root: string;
