@@ -4,64 +4,23 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
-import {
-  buildImage,
-  type BuiltManifest,
-  startGateway,
-  type TestAccount,
-  type TestGateway,
-} from '@dockchains/testing';
+import { buildImage, startGateway } from '@dockchains/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { createWorkplace, type Workplace } from '../../apps/cli/test-io.ts';
-import { openSession, pushBlobs, putManifest } from '../registry-http.ts';
+import { startCommandLine } from './command-line.ts';
 
 const ENTRY = join(import.meta.dirname, '../../apps/cli/dockchains.mjs');
 const APP = 'acme.example/public/app:1.0';
 const SOURCE = 'https://git.example/app';
 
-let gateway: TestGateway;
-let place: Workplace;
-let image: BuiltManifest;
-
-beforeAll(async () => {
-  gateway = await startGateway();
-  place = await createWorkplace();
-  place.io.fetch = globalThis.fetch;
-  image = buildImage({
-    annotations: { 'org.opencontainers.image.source': SOURCE },
-    platform: { os: 'linux', architecture: 'arm64' },
-  });
-  await push(image, '1.0');
-});
-afterAll(async () => {
-  await place.remove();
-  await gateway.close();
+const { gateway, place, login, json, push, close } = await startCommandLine();
+const image = buildImage({
+  annotations: { 'org.opencontainers.image.source': SOURCE },
+  platform: { os: 'linux', architecture: 'arm64' },
 });
 
-async function push(what: BuiltManifest, tag: string): Promise<void> {
-  const session = await openSession(gateway, 'public/app');
-  await pushBlobs(session, what);
-  const { status } = await putManifest(session, tag, what);
-  if (status !== 201) throw new Error(`The manifest was not taken: ${status}`);
-}
-
-function login({ username, password }: TestAccount, host = gateway.host) {
-  place.io.stdin = `${password}\n`;
-  return place.run('login', host, '--username', username, '--password-stdin');
-}
-
-/** Runs a command that must succeed, and gives its JSON. */
-async function json(...argv: string[]): Promise<unknown> {
-  const { exitCode, stdout, stderr } = await place.run(...argv, '--json');
-  expect({ argv, exitCode, stderr, stdout: exitCode === 0 ? '' : stdout }).toEqual({
-    argv,
-    exitCode: 0,
-    stderr: '',
-    stdout: '',
-  });
-  return JSON.parse(stdout) as unknown;
-}
+beforeAll(() => push(image, '1.0'));
+afterAll(close);
 
 describe('a publisher', () => {
   test('signs in, which pins the key of the ledger and leaves credentials to docker', async () => {
@@ -184,103 +143,6 @@ describe('a publisher', () => {
     expect((await place.run('catalog', 'rebuild')).exitCode).toBe(4);
     expect((await place.run('account', 'list')).exitCode).toBe(4);
     expect((await place.run('repo', 'rule', 'list')).exitCode).toBe(4);
-  });
-});
-
-describe('an operator', () => {
-  beforeAll(async () => {
-    await login(gateway.operator);
-  });
-
-  test('sees how many messages were given up on', async () => {
-    expect(await json('status')).toMatchObject({ organisations: [{ deadLetters: 0 }] });
-  });
-
-  test('builds the catalog anew', async () => {
-    expect(await json('catalog', 'rebuild')).toEqual({ entries: '6', ledgers: 2 });
-    expect(await json('search', 'app')).toMatchObject({ matches: 1 });
-  });
-
-  test('makes an account that can sign in, and can no longer when it is disabled', async () => {
-    const made = await json('account', 'add', 'ada', '--generate', '--allow', 'public/**=pull,push');
-    const { password } = made as { password: string };
-    expect(made).toMatchObject({ account: { username: 'ada', policies: [{ pattern: 'public/**' }] } });
-    const session = await createWorkplace();
-    session.io.fetch = globalThis.fetch;
-    const signIn = (secret: string) => {
-      session.io.stdin = secret;
-      return session.run('login', gateway.host, '-u', 'ada', '--password-stdin');
-    };
-    expect((await signIn(password)).exitCode).toBe(0);
-
-    await json('account', 'disable', 'ada');
-    expect((await signIn(password)).exitCode).toBe(4);
-    await json('account', 'enable', 'ada');
-    place.io.stdin = 'another-password-2';
-    await json('account', 'passwd', 'ada', '--password-stdin');
-    expect((await signIn(password)).exitCode).toBe(4);
-    expect((await signIn('another-password-2')).exitCode).toBe(0);
-    await session.remove();
-  });
-
-  test('says what an account may do', async () => {
-    const policies = [{ pattern: 'public/**', actions: ['pull'] }];
-    expect(await json('account', 'allow', 'reader', 'team/**', 'pull,push')).toMatchObject({
-      account: { policies: [...policies, { pattern: 'team/**', actions: ['pull', 'push'] }] },
-    });
-    expect(await json('account', 'revoke', 'reader', 'team/**')).toMatchObject({ account: { policies } });
-    const { accounts } = (await json('account', 'list')) as { accounts: { username: string }[] };
-    expect(accounts.map(({ username }) => username)).toEqual(['ada', 'operator', 'publisher', 'reader']);
-    expect((await place.run('account', 'disable', 'nobody')).exitCode).toBe(1);
-  });
-
-  test('makes robots, whose secret is printed once and signs in until it is rotated or revoked', async () => {
-    const made = (await json(
-      ...['account', 'robot', 'add', 'ci', '--valid', '2d', '--allow', 'public/**=push,tag:create'],
-    )) as { secret: string; account: { expiresAt: string } };
-    const policies = [{ pattern: 'public/**', actions: ['push', 'tag:create'] }];
-    expect(made).toMatchObject({ account: { username: 'robot+ci', policies } });
-    expect(Date.parse(made.account.expiresAt)).toBeGreaterThan(Date.now());
-    const session = await createWorkplace();
-    session.io.fetch = globalThis.fetch;
-    const signIn = async (secret: string) => {
-      session.io.stdin = secret;
-      return (await session.run('login', gateway.host, '-u', 'robot+ci', '--password-stdin')).exitCode;
-    };
-    expect(await signIn(made.secret)).toBe(0);
-    const listed = JSON.stringify(await json('account', 'robot', 'list'));
-    expect(listed).toContain('robot+ci');
-    expect(listed).not.toContain(made.secret);
-
-    const { stdout } = await place.run('account', 'robot', 'rotate', 'robot+ci');
-    const rotated = /^Secret: (.*)$/m.exec(stdout)?.[1] ?? '';
-    expect([await signIn(made.secret), await signIn(rotated)]).toEqual([4, 0]);
-    await json('account', 'robot', 'revoke', 'ci');
-    expect(await signIn(rotated)).toBe(4);
-    expect((await place.run('account', 'robot', 'add', 'x', '--valid', '366d')).exitCode).toBe(2);
-    expect((await place.run('account', 'robot', 'rotate', 'ada')).exitCode).toBe(1);
-    await session.remove();
-  });
-
-  test('says which tags stay as they are', async () => {
-    const rule = { pattern: 'public/**', tags: 'v*' };
-    expect(await json('repo', 'immutable', 'add', rule.pattern, rule.tags)).toEqual(rule);
-    expect(await json('repo', 'immutable', 'list')).toEqual({ rules: [rule] });
-    await json('repo', 'immutable', 'remove', rule.pattern, rule.tags);
-    expect(await json('repo', 'immutable', 'list')).toEqual({ rules: [] });
-    expect((await place.run('repo', 'immutable', 'remove', rule.pattern, rule.tags)).exitCode).toBe(1);
-    expect((await place.run('repo', 'immutable', 'add', 'public/**', '*a*b*')).exitCode).not.toBe(0);
-  });
-
-  test('says where repositories may come to be', async () => {
-    await json('repo', 'rule', 'set', 'team/**', 'public');
-    const rules = [
-      { pattern: 'public/**', visibility: 'public' },
-      { pattern: 'team/**', visibility: 'public' },
-    ];
-    expect(await json('repo', 'rule', 'list')).toEqual({ rules });
-    await json('repo', 'rule', 'remove', 'team/**');
-    expect(await json('repo', 'rule', 'list')).toEqual({ rules: rules.slice(0, 1) });
   });
 });
 
