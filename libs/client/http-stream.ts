@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 
+import { DirectBody, READING } from './direct-body.ts';
 import { ClientError } from './errors.ts';
 import { statusError, toClientError } from './http.ts';
 import { printable } from './text.ts';
@@ -16,33 +16,19 @@ export type StreamedRequest = {
   readonly signal?: AbortSignal | undefined;
 };
 
-/** An answer of 2xx, or 401, whose body comes as it arrives; whoever does not read it to its end destroys it. */
+/** An answer of 2xx, or 401, whose body comes as it arrives, a long one in the cheapest way; whoever does not read it to its end destroys it. */
 export type StreamedResponse = {
   readonly status: number;
   readonly headers: Headers;
-  readonly body: Readable;
+  readonly body: Readable | DirectBody;
 };
+
+type Answer = { readonly response: IncomingMessage; readonly body: IncomingMessage | DirectBody };
 
 const IDLE_MS = 15_000;
 // Of what is waited for, or a byte from time to time would hold a transfer's place for ever: 4 KiB/s leave room for many transfers over a slow link.
 const PACE = { bytes: 30 * 4096, ms: 30_000, lookMs: 1_000 };
 const MAX_ERROR_BYTES = 64 * 1024;
-
-/**
- * Sockets read into one buffer that all of them share, not each time into a new one of 64 KiB: a quarter of the reads, and half of the garbage. What is read is
- * parsed before the next is, and the parser copies what it gives; whatever waits in the socket gets memory of its own.
- */
-const READING = {
-  onread: {
-    buffer: Buffer.allocUnsafeSlow(256 * 1024),
-    callback(this: unknown, length: number, buffer: Buffer): boolean {
-      if (!(this instanceof Socket)) throw new TypeError('Node does not say which socket was read.');
-      const bytes = buffer.subarray(0, length);
-      const isParsedNow = this.readableFlowing === true && this.readableLength === 0;
-      return this.push(isParsedNow ? bytes : Buffer.from(bytes));
-    },
-  },
-};
 
 /**
  * Sends a GET and gives the answer as soon as its head is there; a 401 passes, for its challenge. By Node's own client, which goes through the same proxies
@@ -51,12 +37,12 @@ const READING = {
  */
 export async function sendStreamed(request: StreamedRequest): Promise<StreamedResponse> {
   const { url } = request;
-  const response = await answerOf(request).catch((cause: unknown) => {
+  const { response, body } = await answerOf(request).catch((cause: unknown) => {
     throw toClientError(cause, url);
   });
   const { statusCode: status = 0 } = response;
   const answer = { status, headers: headersOf(response) };
-  if (status >= 200 && status < 300) return { ...answer, body: response };
+  if (status >= 200 && status < 300) return { ...answer, body };
   const bytes = await readStart(response, MAX_ERROR_BYTES).catch((cause: unknown) => {
     throw toClientError(cause, url);
   });
@@ -65,7 +51,7 @@ export async function sendStreamed(request: StreamedRequest): Promise<StreamedRe
 }
 
 /** Asks again where an idle connection turns out to have been given up by the other side: nothing was answered on it. */
-async function answerOf(request: StreamedRequest): Promise<IncomingMessage> {
+async function answerOf(request: StreamedRequest): Promise<Answer> {
   const first = ask(request);
   try {
     return await first.answered;
@@ -77,7 +63,7 @@ async function answerOf(request: StreamedRequest): Promise<IncomingMessage> {
 
 function ask({ url, headers, signal, idleMs = IDLE_MS }: StreamedRequest): {
   readonly sent: ClientRequest;
-  readonly answered: Promise<IncomingMessage>;
+  readonly answered: Promise<Answer>;
 } {
   // Not loaded before it is needed: most gateways never fetch a layer.
   const { request } = process.getBuiltinModule(url.startsWith('https:') ? 'node:https' : 'node:http');
@@ -87,7 +73,7 @@ function ask({ url, headers, signal, idleMs = IDLE_MS }: StreamedRequest): {
     ...READING,
     ...(signal && { signal }),
   });
-  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+  const answered = new Promise<Answer>((resolve, reject) => {
     const late = (): ClientError =>
       new ClientError('TIMEOUT', `${printable(url)} sent nothing for ${idleMs / 1000} s.`);
     // Not the socket's own timer, which a head that comes letter by letter would put off.
@@ -98,14 +84,16 @@ function ask({ url, headers, signal, idleMs = IDLE_MS }: StreamedRequest): {
     });
     sent.once('response', (response) => {
       clearTimeout(timer);
-      const { socket } = response;
+      const { socket, statusCode = 0 } = response;
+      const direct = statusCode >= 200 && statusCode < 300 ? DirectBody.find(response) : undefined;
+      // What has come and waits for the reader was sent in time.
+      const isHeld = (): boolean => direct?.isHeld ?? response.readableLength > 0;
       sent.on('timeout', () => {
-        // What has come and waits for the reader was sent in time.
-        if (response.readableLength > 0) socket.setTimeout(idleMs);
+        if (isHeld()) socket.setTimeout(idleMs);
         else response.destroy(late());
       });
-      watchPace(response, url);
-      resolve(response);
+      watchPace(response, url, isHeld);
+      resolve({ response, body: direct ?? response });
     });
     sent.end();
   });
@@ -113,12 +101,12 @@ function ask({ url, headers, signal, idleMs = IDLE_MS }: StreamedRequest): {
 }
 
 /** Gives up an answer that comes too slowly; time in which what has come waits for the reader does not count. */
-function watchPace(response: IncomingMessage, url: string): void {
+function watchPace(response: IncomingMessage, url: string, isHeld: () => boolean): void {
   const { socket } = response;
   let from = socket.bytesRead;
   let waitedMs = 0;
   const timer = setInterval(() => {
-    if (response.readableLength > 0) return;
+    if (isHeld()) return;
     waitedMs += PACE.lookMs;
     if (waitedMs < PACE.ms) return;
     const bytes = socket.bytesRead - from;

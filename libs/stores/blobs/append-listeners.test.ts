@@ -6,7 +6,7 @@ import { PassThrough, Readable } from 'node:stream';
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
-import type { BlobStore } from './blob-store.ts';
+import type { BlobStore, HandingSource } from './blob-store.ts';
 import { openFileBlobStore } from './file-blob-store.ts';
 
 const ID = 'upload-1';
@@ -72,4 +72,60 @@ test('tells no hash of a source that broke off, nor of bytes that it has not see
   const restarted = await openFileBlobStore(root);
   await restarted.appendUpload(ID, PIECE, Readable.from([Buffer.from('def')]), { onHashed });
   expect(onHashed).not.toHaveBeenCalled();
+});
+
+/** Hands the parts over, one after the other, and then the failure. */
+const handing = (
+  parts: readonly Buffer[],
+  failure?: Error,
+): HandingSource & { readonly destroyed: Error[] } => {
+  const destroyed: Error[] = [];
+  const stopped = Promise.withResolvers<{ failure?: unknown }>();
+  return {
+    destroyed,
+    async handTo(take) {
+      for (const part of parts) {
+        const shared = Buffer.from(part);
+        await take(shared);
+        shared.fill(0); // its memory is used for the next
+      }
+      if (failure?.message === 'never') return stopped.promise;
+      return failure === undefined ? {} : { failure };
+    },
+    destroy(error = new Error('destroyed')) {
+      destroyed.push(error);
+      stopped.resolve({ failure: error });
+    },
+  };
+};
+
+test('takes what a source hands over, which is written over then', async () => {
+  const parts = [randomBytes(10), randomBytes(3 * PIECE), randomBytes(PIECE - 10), randomBytes(7)];
+  const hashed = Promise.withResolvers<string>();
+  const { received } = await store.appendUpload(ID, 0, handing(parts), { onHashed: hashed.resolve });
+  expect(received).toBe(4 * PIECE + 7);
+  expect(await hashed.promise).toBe(sha256(Buffer.concat(parts)));
+});
+
+test('keeps what a source handed over before it failed, and nothing of one that gives too much', async () => {
+  const source = handing([randomBytes(PIECE + 5)], new Error('gone'));
+  await expect(store.appendUpload(ID, 0, source)).rejects.toMatchObject({
+    ...{ code: 'SOURCE_FAILED', received: PIECE + 5 },
+  });
+  expect(await store.uploadSize(ID)).toBe(PIECE + 5);
+  const appended = store.appendUpload(ID, 0, handing([randomBytes(20)]), { maxBytes: 19 });
+  await expect(appended).rejects.toMatchObject({ code: 'TOO_LARGE' });
+});
+
+test('waits for a source that hands over no longer than its signal lets it', async () => {
+  const stop = new AbortController();
+  const source = handing([randomBytes(20)], new Error('never'));
+  const appended = store.appendUpload(ID, 0, source, { signal: stop.signal });
+  stop.abort();
+  await expect(appended).rejects.toMatchObject({ code: 'SOURCE_FAILED', received: 20 });
+  expect(source.destroyed).toHaveLength(1);
+  const late = handing([randomBytes(20)], new Error('never'));
+  await expect(store.appendUpload(ID, 0, late, { signal: stop.signal })).rejects.toMatchObject({
+    code: 'SOURCE_FAILED',
+  });
 });

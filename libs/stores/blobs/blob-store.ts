@@ -19,6 +19,15 @@ export type OpenBlob = AsyncDisposable & {
 /** Where the bytes of an upload come from. */
 export type ByteSource = Readable | AsyncIterable<Buffer>;
 
+/**
+ * A source that hands its bytes over: `take` has used each chunk up when it returns, and where it gives a promise no more come before that resolves. At its end it
+ * says why that came too early, if it did.
+ */
+export type HandingSource = {
+  handTo(take: (chunk: Buffer) => Promise<void> | undefined): Promise<{ failure?: unknown }>;
+  destroy(error?: Error): void;
+};
+
 /** What a source was that may be short: all its bytes and why it ended, if not by itself; or its first bytes, and the source for those behind. */
 export type ShortSource =
   | { readonly bytes: Buffer; readonly failure?: BlobStoreError }
@@ -108,7 +117,7 @@ export type BlobStore = {
   appendUpload(
     id: string,
     offset: number,
-    source: ByteSource,
+    source: ByteSource | HandingSource,
     options?: AppendOptions,
   ): Promise<{ received: number }>;
   /**

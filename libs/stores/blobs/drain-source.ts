@@ -1,7 +1,8 @@
 import { addAbortSignal, finished, Readable } from 'node:stream';
 
-import type { ByteSource } from './blob-store.ts';
+import type { ByteSource, HandingSource } from './blob-store.ts';
 import { BlobStoreError } from './errors.ts';
+import { countReceived } from './young-garbage.ts';
 
 /**
  * Feeds the chunks of a source to `take`, and waits where it gives a promise. A failing source is reported; a failing `take`
@@ -9,16 +10,34 @@ import { BlobStoreError } from './errors.ts';
  * chunk cost more than all else that is done with it.
  */
 export async function drainSource(
-  source: ByteSource,
+  source: ByteSource | HandingSource,
   signal: AbortSignal | undefined,
   take: (chunk: Buffer) => Promise<void> | undefined,
 ): Promise<{ failure?: unknown }> {
+  if ('handTo' in source) return drainHanding(source, signal, take);
   const stream = source instanceof Readable ? source : Readable.from(source);
   if (signal !== undefined) addAbortSignal(signal, stream);
   try {
     return await drain(stream, take);
   } finally {
     if (stream !== source) stream.destroy();
+  }
+}
+
+async function drainHanding(
+  source: HandingSource,
+  signal: AbortSignal | undefined,
+  take: (chunk: Buffer) => Promise<void> | undefined,
+): Promise<{ failure?: unknown }> {
+  const stop = (): void => {
+    source.destroy(new Error('The wait for the source was ended.', { cause: signal?.reason }));
+  };
+  if (signal?.aborted === true) stop();
+  signal?.addEventListener('abort', stop);
+  try {
+    return await source.handTo(take);
+  } finally {
+    signal?.removeEventListener('abort', stop);
   }
 }
 
@@ -48,6 +67,7 @@ function drain(
           throw new BlobStoreError('IO', 'The source gave something that is no buffer.');
         }
         taking = take(chunk);
+        countReceived(chunk.length);
       } catch (error) {
         refuse(error);
         return;

@@ -6,7 +6,14 @@ import { pipeline } from 'node:stream/promises';
 
 import { type Digest, digestAlgorithm, type DigestAlgorithm, digestHex } from '@dockchains/oci';
 
-import type { AppendOptions, BlobRange, ByteSource, OpenBlob, UploadInfo } from './blob-store.ts';
+import type {
+  AppendOptions,
+  BlobRange,
+  ByteSource,
+  HandingSource,
+  OpenBlob,
+  UploadInfo,
+} from './blob-store.ts';
 import { type DurableFolder, syncFolder, writeFully } from './durable.ts';
 import { BlobStoreError, hasErrno } from './errors.ts';
 import { openBlobOf } from './open-blob.ts';
@@ -70,7 +77,7 @@ export class FileUploads {
   append(
     id: string,
     offset: number,
-    source: ByteSource,
+    source: ByteSource | HandingSource,
     options: AppendOptions = {},
   ): Promise<{ received: number }> {
     return this.#exclusively(id, async () => {
@@ -153,7 +160,11 @@ export class FileUploads {
   async #write(
     id: string,
     file: FileHandle,
-    { offset, source, options }: { offset: number; source: ByteSource; options: AppendOptions },
+    {
+      offset,
+      source,
+      options,
+    }: { offset: number; source: ByteSource | HandingSource; options: AppendOptions },
   ): Promise<Written> {
     const before = await file.stat({ bigint: true });
     const cut = await cutTo(file, Number(before.size), offset);

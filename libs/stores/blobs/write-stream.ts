@@ -1,10 +1,9 @@
-import type { AppendOptions, ByteSource } from './blob-store.ts';
+import type { AppendOptions, ByteSource, HandingSource } from './blob-store.ts';
 import { drainSource } from './drain-source.ts';
 import { BlobStoreError } from './errors.ts';
 import type { PieceFile } from './piece-file.ts';
 import type { PieceHash } from './piece-hash.ts';
 import { PIECE_BYTES, recyclePiece, takePiece } from './pieces.ts';
-import { countReceived } from './young-garbage.ts';
 
 // So many full pieces may be on their way to the disk and into the hash.
 const MAX_PENDING = 3;
@@ -22,7 +21,7 @@ export type WriteTarget = { file: PieceFile; offset: number; hash: PieceHash | u
  */
 export async function writeStream(
   { file, offset, hash }: WriteTarget,
-  source: ByteSource,
+  source: ByteSource | HandingSource,
   { head, maxBytes = Infinity, signal, onReadable, onReceived, onHashed }: AppendOptions,
 ): Promise<Written> {
   const pending: Promise<void>[] = [];
@@ -82,7 +81,6 @@ export async function writeStream(
       received += copied;
       if (filled === room) full = joined(full, flush());
     }
-    countReceived(chunk.length);
     return full;
   };
 
