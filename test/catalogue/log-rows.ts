@@ -27,7 +27,7 @@ export const LOG_ROWS: Readonly<Record<string, Row>> = {
         `${FEDERATION}/replication/faults.test.ts`,
         'L1: a log that had %d entries and shows %d of another history',
       ],
-      [`${FEDERATION}/replication/faults.test.ts`, 'L1: a head that was shown by message alone'],
+      [`${FEDERATION}/replication/packages.test.ts`, 'L1: a head that was shown by message alone'],
       [`${FEDERATION}/witness/witness.test.ts`, 'L1: keeps two signed notes that contradict each other'],
       [
         `${FEDERATION}/witness/witness.test.ts`,

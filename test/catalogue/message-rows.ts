@@ -1,5 +1,6 @@
 import type { Row } from './row.ts';
 
+const PACKAGES = 'libs/services/federation/replication/packages.test.ts';
 const REPLICATION = 'libs/services/federation/replication/faults.test.ts';
 const NATS = 'libs/stores/messaging/nats.test.ts';
 const PROCESSES = 'test/faults/messages.test.ts';
@@ -13,7 +14,7 @@ export const MESSAGE_ROWS: Readonly<Record<string, Row>> = {
     tests: [
       [PROCESSES, 'F1: replayed outside'],
       [NATS, 'F1: what is published again under its id'],
-      [REPLICATION, 'F1: a package replayed'],
+      [PACKAGES, 'F1: a package replayed'],
     ],
   },
   F2: {
@@ -21,7 +22,7 @@ export const MESSAGE_ROWS: Readonly<Record<string, Row>> = {
     tests: [
       [PROCESSES, 'F2: reordered and doubled'],
       [NATS, 'F2: a message that could not be handled comes again behind later ones'],
-      [REPLICATION, 'F2: a package with a gap before it'],
+      [PACKAGES, 'F2: a package with a gap before it'],
     ],
   },
   F3: {
@@ -29,7 +30,7 @@ export const MESSAGE_ROWS: Readonly<Record<string, Row>> = {
     tests: [
       [PROCESSES, 'F3: a stream that is purged or deleted'],
       [NATS, 'F3: after a purge'],
-      [REPLICATION, 'F3: packages that were lost are fetched instead'],
+      [PACKAGES, 'F3: packages that were lost are fetched instead'],
     ],
   },
   F4: {
@@ -37,14 +38,14 @@ export const MESSAGE_ROWS: Readonly<Record<string, Row>> = {
     tests: [
       [PROCESSES, 'F4: a message that takes the id'],
       [NATS, 'F4: what is published again keeps its place'],
-      [REPLICATION, 'F4: a package cut elsewhere'],
+      [PACKAGES, 'F4: a package cut elsewhere'],
     ],
   },
   F5: {
     about: 'An index beyond the checkpoint.',
     tests: [
       [PROCESSES, 'F5: a package of indices'],
-      [REPLICATION, 'F5: a package beyond its note'],
+      [PACKAGES, 'F5: a package beyond its note'],
     ],
   },
   F6: {
@@ -53,9 +54,9 @@ export const MESSAGE_ROWS: Readonly<Record<string, Row>> = {
       [PROCESSES, 'F6: entries of another log'],
       [ENVELOPE, 'F6: a message with $name is not believed'],
       [REPLICATION, 'F6: the note of another log'],
-      [REPLICATION, 'F6: a package from somebody else'],
-      [REPLICATION, 'F6: a package signed by another log'],
-      [REPLICATION, 'F6: packages whose entries are not what was signed'],
+      [PACKAGES, 'F6: a package from somebody else'],
+      [PACKAGES, 'F6: a package signed by another log'],
+      [PACKAGES, 'F6: packages whose entries are not what was signed'],
     ],
   },
   F7: {
@@ -107,7 +108,7 @@ export const MESSAGE_ROWS: Readonly<Record<string, Row>> = {
     tests: [
       [LONG, 'F12: while the disk is full'],
       [REPLICATION, 'F12: a mirror whose disk fails'],
-      [REPLICATION, 'F12: a package is done with once what it says is durable'],
+      [PACKAGES, 'F12: a package is done with once what it says is durable'],
     ],
   },
 };
