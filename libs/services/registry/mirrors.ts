@@ -9,7 +9,7 @@ import type { RegistryDeps } from './deps.ts';
 import { leaseContents, leaseUntil } from './lease.ts';
 import { type MirrorStore, openMirrorStore } from './mirror-store.ts';
 import { linkBlob, listSources } from './mount-blob.ts';
-import { ensureRepository } from './repositories.ts';
+import { ensureRepository, findRepository } from './repositories.ts';
 import { storeManifest } from './store-manifest.ts';
 import { transact } from './transact.ts';
 
@@ -36,8 +36,8 @@ export interface Mirrors extends Omit<MirrorStore, 'evict'> {
   begin(transaction: Transaction): MirrorWriter;
   /** Gives the size in bytes of a blob that a manifest of the repository needs; undefined where none does. */
   findNeeded(repository: RepositoryName, digest: Digest): Promise<{ readonly size: number } | undefined>;
-  /** Links a blob that a public repository here has; false if none does. */
-  linkPublic(repository: RepositoryName, digest: Digest): Promise<boolean>;
+  /** Says whether the repository has a blob, which it is given where a public repository here has it: in one statement where nobody does. */
+  ensureLinked(repository: RepositoryName, digest: Digest): Promise<boolean>;
   /** Lets go of blobs of mirrors that match the pattern, those fetched first, until that many bytes went; they are fetched again when pulled. */
   evict(pattern: string, bytes: bigint): Promise<number>;
   /** Makes an upload's bytes a blob of the repository. @throws OciError DIGEST_INVALID, the upload being as before */
@@ -71,6 +71,13 @@ const LIST_MISSING_BLOBS: Statement = {
   text: `SELECT w.digest FROM unnest($2::text[]) AS w (digest)
          WHERE NOT EXISTS (SELECT FROM repository_blob l JOIN repository r ON r.id = l.repository_id
                            WHERE r.name = $1 AND l.digest = w.digest)`,
+};
+const FIND_LINKS: Statement = {
+  name: 'registry_mirror_find_links',
+  text: `SELECT EXISTS (SELECT FROM repository_blob l JOIN repository r ON r.id = l.repository_id
+                        WHERE r.name = $1 AND l.digest = $2) AS own,
+           EXISTS (SELECT FROM repository_blob l JOIN repository r ON r.id = l.repository_id
+                   WHERE l.digest = $2 AND r.visibility = 'public') AS public`,
 };
 const FIND_NEEDING: Statement = {
   name: 'registry_mirror_find_needing',
@@ -109,6 +116,9 @@ const DELETE_MANIFESTS: Statement = {
 export function openMirrors(deps: RegistryDeps): Mirrors {
   const ensure = (repository: RepositoryName): Promise<number> =>
     transact(deps.database, (transaction) => ensureRepository(transaction, repository, 'public'));
+  // A mirror that is there, as nearly always, is not locked for it: that would be a commit of its own.
+  const idOf = async (repository: RepositoryName): Promise<number> =>
+    (await findRepository(deps.database, repository))?.id ?? ensure(repository);
   const store = openMirrorStore(deps.database);
   return {
     ...store,
@@ -147,13 +157,18 @@ export function openMirrors(deps: RegistryDeps): Mirrors {
       return size === undefined ? undefined : { size };
     },
 
-    async linkPublic(repository, digest) {
+    async ensureLinked(repository, digest) {
+      const [links] = await deps.database.query<{ own: boolean; public: boolean }>(FIND_LINKS, [
+        ...[repository, digest],
+      ]);
+      if (links?.own === true) return true;
+      if (links?.public !== true) return false;
       const request = { principal: ANONYMOUS, repository, digest };
       return linkBlob(deps, request, { visibility: 'public', sources: await listSources(deps, request) });
     },
 
     commitBlob: (repository, id, digest) =>
-      commitBlob(deps, { id, lease: leaseIn(deps, digest, () => ensure(repository)) }, digest),
+      commitBlob(deps, { id, lease: leaseIn(deps, digest, () => idOf(repository)) }, digest),
   };
 }
 

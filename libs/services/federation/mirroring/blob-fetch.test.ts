@@ -61,11 +61,11 @@ const holder = (): Holder => {
   };
 };
 
-const start = (holders = [holder()]): BlobFetch =>
+const start = (holders = [holder()], avoid: (holder: Holder) => void = () => undefined): BlobFetch =>
   new BlobFetch(
     { digest: digestOf(bytes), size: bytes.length },
     {
-      ...{ blobs, via: 'acme.example', uploadId: UPLOAD, holders, avoid: () => undefined },
+      ...{ blobs, via: 'acme.example', uploadId: UPLOAD, holders, avoid },
       commit: (id) => commit(id),
     },
   );
@@ -219,4 +219,29 @@ test('what can’t be kept is still given to who reads it, and is not said to be
   await reading;
   expect(reader.all().equals(bytes.subarray(0, reader.length()))).toBe(true);
   expect(await blobs.stat(fetch.digest)).toBeUndefined();
+});
+
+describe('the upload', () => {
+  test('is made while the holder is asked, and what he sends waits for it', async () => {
+    const made = Promise.withResolvers<undefined>();
+    const create = blobs.createUpload.bind(blobs);
+    vi.spyOn(blobs, 'createUpload').mockImplementation(async (...upload) => {
+      await made.promise;
+      await create(...upload);
+    });
+    const fetch = start();
+    (await bodyOf(0)).end(bytes);
+    made.resolve(undefined);
+    await fetch.done;
+    expect((await blobs.stat(fetch.digest))?.size).toBe(bytes.length);
+  });
+
+  test('that can’t be made fails the fetch, and the holder’s answer is let go of', async () => {
+    vi.spyOn(blobs, 'createUpload').mockRejectedValue(new BlobStoreError('NO_SPACE', 'The disk is full.'));
+    const avoid = vi.fn();
+    const fetch = start([holder()], avoid);
+    await expect(fetch.done).rejects.toMatchObject({ code: 'NO_SPACE' });
+    expect((await bodyOf(0)).destroyed).toBe(true);
+    expect(avoid).not.toHaveBeenCalled();
+  });
 });

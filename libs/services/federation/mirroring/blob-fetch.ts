@@ -47,6 +47,7 @@ export class BlobFetch {
   #isRight = false;
   #ended = false;
   #failure: Error | undefined;
+  #created: Promise<void> | undefined;
   #progress = Promise.withResolvers<undefined>();
 
   constructor(blob: { readonly digest: Digest; readonly size: number }, deps: BlobFetchDeps) {
@@ -73,9 +74,7 @@ export class BlobFetch {
    */
   async open(range: BlobRange): Promise<OpenBlob> {
     const reader = this.#recent.join(range.start);
-    const leave = (): void => {
-      this.#recent.leave(reader);
-    };
+    const leave = this.#recent.leave.bind(this.#recent, reader);
     try {
       const isWhole = range.end === this.size - 1;
       await this.#until(() => (isWhole || this.#isRight) && this.#isReadable(range.start));
@@ -168,11 +167,12 @@ export class BlobFetch {
 
   async #run(): Promise<void> {
     const { blobs, uploadId } = this.#deps;
-    await blobs.createUpload(uploadId, digestAlgorithm(this.digest));
+    this.#created = blobs.createUpload(uploadId, digestAlgorithm(this.digest));
+    this.#created.catch(() => undefined); // it is awaited where there is something to write
     try {
       await this.#fetch();
     } catch (error) {
-      await blobs.cancelUpload(uploadId).catch(() => false); // the sweep gets it
+      await this.#created.then(() => blobs.cancelUpload(uploadId)).catch(() => false); // the sweep gets it
       throw error;
     }
   }
@@ -237,6 +237,7 @@ export class BlobFetch {
       throw new FederationError('PEER_REFUSED', 'A peer ignored the range.');
     }
     try {
+      await this.#created;
       const { received } = await blobs.appendUpload(uploadId, start, body, {
         maxBytes: this.size - start,
         onReceived: (bytes, from) => this.#receive(bytes, from),

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
-import { digestOf, OciError, parseRepositoryName } from '@dockchains/oci';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { digestOf, parseRepositoryName } from '@dockchains/oci';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { openRegistryFixture, type RegistryFixture } from '../../registry/testing/registry-fixture.ts';
 import type { Peer } from '../peers/peers.ts';
@@ -44,10 +44,9 @@ test('a peer that is slow keeps so many places, and none of another’s', async 
       list: () => Promise.resolve([peerOf('globex.example', globex), peerOf('initech.example', initech)]),
     }),
     registry: {
-      getBlob: () => Promise.reject(new OciError('BLOB_UNKNOWN', 'It is not here.')),
       mirrors: {
         ...registry.mirrors,
-        linkPublic: () => Promise.resolve(false),
+        ensureLinked: () => Promise.resolve(false),
         commitBlob: () => Promise.resolve(),
       },
     },
@@ -67,4 +66,45 @@ test('a peer that is slow keeps so many places, and none of another’s', async 
   gate.resolve(undefined);
   for (const fetch of await Promise.all(fetching)) await fetch?.done;
   expect(globex.requests).toHaveLength(wanted.length);
+});
+
+test('policy and holders are looked up while the lock is waited for, and nothing is fetched before it is had', async () => {
+  const { database, blobs, registry } = fixture;
+  const asked: string[] = [];
+  const policies = openMirrorPolicies(database);
+  const had = Promise.withResolvers<undefined>();
+  const fetchBlob = openBlobFetches({
+    ...{ blobs, organisation: 'acme.example', registry },
+    policies: { find: (repository) => (asked.push('policy'), policies.find(repository)) },
+    holders: openHolders({
+      list: () => (asked.push('holders'), Promise.resolve([peerOf('globex.example', globex)])),
+    }),
+    database: { tryLock: (key) => had.promise.then(() => database.tryLock(key)) },
+  });
+  const blob = blobOf('globex.example', globex);
+  const fetching = fetchBlob(blob, 5_000);
+  await expect.poll(() => asked.toSorted()).toEqual(['holders', 'policy']);
+  expect(globex.requests).toEqual([]);
+  had.resolve(undefined);
+  await (
+    await fetching
+  )?.done;
+  expect(globex.requests).toHaveLength(1);
+  expect((await blobs.stat(blob.digest))?.size).toBe(5_000);
+});
+
+test('a policy that can’t be looked up fails the fetch, and its place and lock are free again', async () => {
+  const { database, blobs, registry } = fixture;
+  const policies = openMirrorPolicies(database);
+  const find = vi.fn(policies.find.bind(policies)).mockRejectedValueOnce(new Error('no database'));
+  const holders = openHolders({ list: () => Promise.resolve([peerOf('globex.example', globex)]) });
+  const fetchBlob = openBlobFetches({
+    ...{ database, blobs, organisation: 'acme.example', registry, policies: { find }, holders },
+  });
+  const blob = blobOf('globex.example', globex);
+  await expect(fetchBlob(blob, 5_000)).rejects.toThrow('no database');
+  await (
+    await fetchBlob(blob, 5_000)
+  )?.done;
+  expect(globex.requests).toHaveLength(1);
 });

@@ -1,22 +1,33 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { ANONYMOUS } from '@dockchains/access';
 import type { BlobStore } from '@dockchains/blobs';
 import { type Database, type Lock, lockKeyOf } from '@dockchains/database';
-import { type Digest, OciError, type RepositoryName, splitOrganisation } from '@dockchains/oci';
+import { type Digest, type RepositoryName, splitOrganisation } from '@dockchains/oci';
 import type { Registry } from '@dockchains/registry';
 
 import { FederationError } from '../errors.ts';
 import { BlobFetch } from './blob-fetch.ts';
-import type { Holders } from './holders.ts';
+import type { Holder, Holders } from './holders.ts';
 import { openPlaces } from './places.ts';
-import type { MirrorPolicies } from './policies.ts';
+import type { MirrorPolicies, MirrorPolicy } from './policies.ts';
 
 /** A blob of a mirrored repository, under its name here. */
 interface MirroredBlob {
   readonly repository: RepositoryName;
   readonly digest: Digest;
+}
+
+/** A blob that is to be fetched, and of how many bytes. */
+interface Wanted {
+  readonly blob: MirroredBlob;
+  readonly size: number;
+}
+
+/** What is looked up before it is fetched. */
+interface Known {
+  readonly policy: MirrorPolicy;
+  readonly holders: readonly Holder[];
 }
 
 /**
@@ -28,7 +39,7 @@ export type FetchBlob = (blob: MirroredBlob, size: number) => Promise<BlobFetch 
 interface FetchDeps {
   readonly database: Pick<Database, 'tryLock'>;
   readonly blobs: BlobStore;
-  readonly registry: Pick<Registry, 'getBlob' | 'mirrors'>;
+  readonly registry: Pick<Registry, 'mirrors'>;
   readonly holders: Holders;
   readonly policies: Pick<MirrorPolicies, 'find'>;
   readonly organisation: string;
@@ -41,24 +52,15 @@ const MAX_OF_ORGANISATION = 32;
 
 /** Opens the fetches of a gateway: a blob is fetched once, whichever of the organisation's gateways is asked for it, and however often. */
 export function openBlobFetches(deps: FetchDeps): FetchBlob {
-  const { database, registry } = deps;
+  const { database, registry, policies, holders } = deps;
   const fetches = new Map<string, BlobFetch>();
   const places = openPlaces(MAX_OF_ORGANISATION);
 
-  const isHere = async (blob: MirroredBlob): Promise<boolean> => {
-    try {
-      await registry.getBlob({ ...blob, principal: ANONYMOUS });
-      return true;
-    } catch (error) {
-      if (!(error instanceof OciError)) throw error;
-      return registry.mirrors.linkPublic(blob.repository, blob.digest);
-    }
-  };
-
   /** Begins the fetch under its lock and in its place, which it gives back at its end. */
-  const begin = async (blob: MirroredBlob, size: number, leave: () => Promise<void>): Promise<BlobFetch> => {
-    await makeRoom(deps, blob, size);
-    const fetch = await start(deps, blob, size);
+  const begin = async (wanted: Wanted, known: Known, leave: () => Promise<void>): Promise<BlobFetch> => {
+    const { blob } = wanted;
+    await makeRoom(deps, wanted, known.policy);
+    const fetch = start(deps, wanted, known.holders);
     const key = keyOf(blob);
     fetches.set(key, fetch);
     const end = async (): Promise<void> => {
@@ -71,10 +73,19 @@ export function openBlobFetches(deps: FetchDeps): FetchBlob {
 
   return async (blob, size) => {
     const key = keyOf(blob);
-    const { organisation = deps.organisation } = splitOrganisation(blob.repository, deps.organisation);
+    const { organisation = deps.organisation, repository } = splitOrganisation(
+      ...[blob.repository, deps.organisation],
+    );
+    const lookUp = async (): Promise<Known> => {
+      const [policy, list] = await Promise.all([
+        policies.find(blob.repository),
+        holders.list(organisation, repository),
+      ]);
+      return { policy, holders: list };
+    };
     for (let poll = 0; poll < ELSEWHERE_POLLS; poll += 1) {
-      const known = fetches.get(key);
-      if (known !== undefined) return known;
+      const running = fetches.get(key);
+      if (running !== undefined) return running;
       if (!places.take(organisation, key)) {
         await delay(ELSEWHERE_POLL_MS);
         continue;
@@ -85,8 +96,12 @@ export function openBlobFetches(deps: FetchDeps): FetchBlob {
         await lock?.release();
       };
       try {
+        const known = lookUp(); // beside the lock
+        known.catch(() => undefined); // it is awaited only where the lock is had
         lock = await database.tryLock(lockKeyOf('mirror-blob', key));
-        if (lock !== undefined && !(await isHere(blob))) return await begin(blob, size, leave);
+        if (lock !== undefined && !(await registry.mirrors.ensureLinked(blob.repository, blob.digest))) {
+          return await begin({ blob, size }, await known, leave);
+        }
       } catch (error) {
         await leave();
         throw error;
@@ -113,11 +128,10 @@ function keyOf({ repository, digest }: MirroredBlob): string {
  * @throws FederationError NOT_MIRRORED if the policy keeps no layers
  */
 async function makeRoom(
-  { policies, registry }: FetchDeps,
-  { repository }: MirroredBlob,
-  size: number,
+  { registry }: FetchDeps,
+  { blob: { repository }, size }: Wanted,
+  { fetch, maxBytes, pattern }: MirrorPolicy,
 ): Promise<void> {
-  const { fetch, maxBytes, pattern } = await policies.find(repository);
   if (fetch === 'never') {
     throw new FederationError(
       'NOT_MIRRORED',
@@ -129,17 +143,13 @@ async function makeRoom(
   if (over > 0n) await registry.mirrors.evict(pattern, over);
 }
 
-async function start(
+function start(
   { blobs, registry, holders, organisation }: FetchDeps,
-  { repository, digest }: MirroredBlob,
-  size: number,
-): Promise<BlobFetch> {
-  const { organisation: origin = organisation, repository: name } = splitOrganisation(
-    ...[repository, organisation],
-  );
+  { blob: { repository, digest }, size }: Wanted,
+  asked: readonly Holder[],
+): BlobFetch {
   const deps = {
-    ...{ blobs, via: organisation, uploadId: randomBytes(16).toString('hex') },
-    holders: await holders.list(origin, name),
+    ...{ blobs, via: organisation, uploadId: randomBytes(16).toString('hex'), holders: asked },
     avoid: holders.avoid.bind(holders),
     commit: (id: string) => registry.mirrors.commitBlob(repository, id, digest),
   };

@@ -1,9 +1,10 @@
 import { type Fetch, openSession, type Session } from '@dockchains/client';
+import { shareLookups } from '@dockchains/database';
 import { parseRepositoryName, type RepositoryName } from '@dockchains/oci';
 import { LRUCache } from 'lru-cache';
 
 import { fetchWithin } from '../direct-fetch.ts';
-import type { Peers } from '../peers/peers.ts';
+import type { Peer, Peers } from '../peers/peers.ts';
 
 /** A gateway that may have another organisation's content, and under which name. */
 export interface Holder {
@@ -38,6 +39,10 @@ export interface HolderRequests {
 export function openHolders(peers: Pick<Peers, 'list'>, { fetch, signal }: HolderRequests = {}): Holders {
   const avoided = new LRUCache<string, true>({ max: MAX_AVOIDED, ttl: AVOID_MS });
   const sessions = new LRUCache<string, Session>({ max: MAX_AVOIDED });
+  const listPeers = shareLookups<'all', readonly Peer[]>({
+    identify: (all) => all,
+    lookUpAll: async () => [await peers.list()],
+  });
   const sessionOf = (url: string): Session => {
     const known = sessions.get(url) ?? openSession({ url, signal, fetch: fetchWithin(url, fetch) });
     sessions.set(url, known);
@@ -45,7 +50,7 @@ export function openHolders(peers: Pick<Peers, 'list'>, { fetch, signal }: Holde
   };
   return {
     async list(organisation, repository) {
-      const holders = (await peers.list()).map((peer): Holder => {
+      const holders = (await listPeers('all')).map((peer): Holder => {
         const isOrigin = peer.organisation === organisation;
         const name = isOrigin ? repository : parseRepositoryName(`${organisation}/${repository}`);
         const session = sessionOf(peer.url);

@@ -1,5 +1,5 @@
 import { AccessError, isPattern, matchesPattern, parsePattern } from '@dockchains/access';
-import type { Database, Statement } from '@dockchains/database';
+import { type Database, shareLookups, type Statement } from '@dockchains/database';
 
 /** When layers of mirrored images are fetched: when they are pulled, as soon as a tag names them, from time to time, or not at all. */
 type FetchMode = 'on-demand' | 'on-announcement' | 'on-schedule' | 'never';
@@ -74,7 +74,11 @@ const TAKE_DUE: Statement = {
 
 /** Opens the policies over a database. */
 export function openMirrorPolicies(database: Database): MirrorPolicies {
-  const list = (): Promise<MirrorPolicy[]> => database.query<MirrorPolicy>(LIST);
+  const listShared = shareLookups<'all', readonly MirrorPolicy[]>({
+    identify: (all) => all,
+    lookUpAll: async () => [await database.query<MirrorPolicy>(LIST)],
+  });
+  const list = (): Promise<readonly MirrorPolicy[]> => listShared('all');
   return {
     list,
 
