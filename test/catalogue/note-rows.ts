@@ -3,6 +3,7 @@ import type { Row } from './row.ts';
 const TLOG = 'libs/formats/tlog';
 const PUBLISH = 'libs/services/ledger/publish.test.ts';
 const WITNESS = 'libs/services/federation/witness/witness.test.ts';
+const WITNESS_MEMORY = 'libs/services/federation/witness/witness-memory.test.ts';
 const GATHER = 'libs/services/federation/witness/gather.test.ts';
 
 /** What can be wrong with notes, and with witnesses. */
@@ -139,14 +140,14 @@ export const NOTE_ROWS: Readonly<Record<string, Row>> = {
   W5: {
     about: 'A witness that was put back.',
     tests: [
-      [WITNESS, 'W5: a witness whose database was put back'],
+      [WITNESS_MEMORY, 'W5: a witness whose database was put back'],
       [GATHER, 'W5: a witness that claims more than was ever signed'],
       [GATHER, 'W5: a witness that is further or less far than was thought'],
     ],
   },
   W6: {
     about: 'A peer that leaves and comes back.',
-    tests: [[WITNESS, 'W6: a log that was removed and comes back']],
+    tests: [[WITNESS_MEMORY, 'W6: a log that was removed and comes back']],
   },
   W7: {
     about: 'Several keys behind one address.',
