@@ -52,6 +52,8 @@ export async function openServer(listener: Server, deps: GatewayDeps): Promise<F
     childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
+    // What still comes on a connection in use is answered like any other, and not by words that no client of a registry knows: the rest closes behind it.
+    return503OnClosing: false,
     genReqId: () => randomUUID(),
     trustProxy: deps.config.trustedProxies.length === 0 ? false : [...deps.config.trustedProxies],
     schemaController: { compilersFactory: NO_SCHEMAS },

@@ -114,10 +114,14 @@ export async function expectPullable(
   await inTurns([...tags], async ([name, digest]) => {
     const [repository = '', tag = ''] = name.split(':');
     const root = `${holder.gateway.url}/v2/${origin}/${repository}`;
-    const tagged = await fetch(`${root}/manifests/${tag}`, { method: 'HEAD' });
-    expect(tagged.headers.get('docker-content-digest'), `${name} of ${origin} at ${holder.name}`).toBe(
-      digest,
-    );
+    const digestOfTag = async (): Promise<string | null> => {
+      const tagged = await fetch(`${root}/manifests/${tag}`, { method: 'HEAD' });
+      return tagged.headers.get('docker-content-digest');
+    };
+    // A mirror that could not be brought further waits before it tries again.
+    await expect
+      .poll(digestOfTag, { ...AGREE, message: `${name} of ${origin} at ${holder.name}` })
+      .toBe(digest);
     const manifest = await fetchBytes(`${root}/manifests/${digest}`);
     expect(digestOf(manifest)).toBe(digest);
     const { config, layers } = JSON.parse(manifest.toString()) as {

@@ -84,6 +84,8 @@ const verifyPair = async (old: Checkpoint, next: Checkpoint, logUrl: string): Pr
 /** The bytes at a URL. @throws if the answer is not 200 */
 export async function fetchBytes(url: string): Promise<Buffer> {
   const answer = await fetch(url, { signal: AbortSignal.timeout(10_000) });
-  if (answer.status !== 200) throw new Error(`${url} was answered ${answer.status}`);
+  if (answer.status !== 200) {
+    throw new Error(`${url} was answered ${answer.status}: ${(await answer.text()).slice(0, 500)}`);
+  }
   return Buffer.from(await answer.arrayBuffer());
 }

@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+
 import {
   createDatabaseOn,
   freezeProcesses,
@@ -42,3 +46,23 @@ test('a gateway whose PostgreSQL hangs stops in its time, says what it waited fo
   await gateway.stop();
   expect(gateway.process.exitCode).toBe(0);
 }, 120_000);
+
+test('what comes on a connection in use while a gateway stops is answered like anything else', async () => {
+  await using cleanup = new AsyncDisposableStack();
+  const gateway = await startGateway();
+  cleanup.defer(() => gateway.close());
+  const { hostname: host, port } = new URL(gateway.url);
+  const socket = connect(Number(port), host);
+  const ask = 'GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n';
+  socket.write(`${ask}POST /graphql HTTP/1.1\r\nHost: gateway\r\nContent-Length: 2\r\n\r\n{`);
+  // The head of what is sent with it has been read when it is answered.
+  const [first] = (await once(socket, 'data')) as [Buffer];
+  const rest = text(socket);
+  const ended = once(gateway.process, 'exit');
+  gateway.process.kill('SIGTERM');
+  await expect.poll(() => fetch(`${gateway.url}/healthz`).catch(() => 'refused')).toBe('refused');
+  socket.write(`}${ask}`);
+  const answers = `${first.toString()}${await rest}`;
+  expect(answers.match(/HTTP\/1\.1 [0-9]+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 415', 'HTTP/1.1 200']);
+  expect(await ended).toEqual([0, null]);
+});

@@ -17,7 +17,7 @@ export type FollowersDeps = FollowDeps & {
 
 const LOOK_MS = 1_000;
 const FIRST_RETRY_MS = 500;
-const MAX_RETRY_MS = 30_000;
+const MAX_RETRY_MS = 10_000;
 
 /**
  * Follows the ledgers of all active peers, each on one gateway of the organisation at a time; every gateway knows how fresh the mirrors are. What
@@ -82,8 +82,9 @@ export class Followers {
     let retryMs = FIRST_RETRY_MS;
     while (!signal.aborted && this.#find(origin) !== undefined) {
       try {
-        await this.#lead(origin);
-        retryMs = FIRST_RETRY_MS;
+        await this.#lead(origin, () => {
+          retryMs = FIRST_RETRY_MS;
+        });
       } catch (error) {
         const reason = error instanceof FederationError ? error.message : undefined;
         this.#deps.log.warn(
@@ -96,7 +97,7 @@ export class Followers {
     }
   }
 
-  async #lead(origin: string): Promise<void> {
+  async #lead(origin: string, onPage: () => void): Promise<void> {
     const lock = await this.#deps.database.tryLock(lockKeyOf('mirror', origin));
     if (lock === undefined) return this.#pause(LOOK_MS);
     try {
@@ -111,6 +112,7 @@ export class Followers {
         try {
           const before = next;
           next = await followPage(this.#deps, source, next);
+          onPage();
           if (next > before) this.#deps.onFollowed();
           else await this.#pause(LOOK_MS, woken.signal);
         } finally {
