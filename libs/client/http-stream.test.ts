@@ -169,17 +169,23 @@ test('fails where the answer breaks off, and where nobody listens', async () => 
   await expect(ask({ url })).rejects.toMatchObject({ code: 'UNREACHABLE' });
 });
 
-test('asks again where an idle connection had just been given up', async () => {
-  answer = (_request, response) => response.end('first');
-  expect((await buffer((await ask({ url })).body)).toString()).toBe('first');
+test('asks again where idle connections had just been given up, all of them', async () => {
+  const IDLE = 3;
+  const waiting: ServerResponse[] = [];
+  answer = (_request, response) => {
+    waiting.push(response);
+    if (waiting.length === IDLE) for (const one of waiting) one.end('first');
+  };
+  const firsts = await Promise.all(Array.from({ length: IDLE }, () => ask({ url })));
+  for (const { body } of firsts) expect((await buffer(body)).toString()).toBe('first');
   let asked = 0;
   answer = (request, response) => {
     asked += 1;
-    if (asked === 1) request.socket.destroy();
+    if (asked <= IDLE) request.socket.destroy();
     else response.end('second');
   };
   expect((await buffer((await ask({ url })).body)).toString()).toBe('second');
-  expect(asked).toBe(2);
+  expect(asked).toBe(IDLE + 1);
 });
 
 test.each(['before it is answered', 'while its body comes'])('is ended by its signal %s', async (when) => {

@@ -50,14 +50,18 @@ export async function sendStreamed(request: StreamedRequest): Promise<StreamedRe
   throw statusError(url, { ...answer, bytes });
 }
 
-/** Asks again where an idle connection turns out to have been given up by the other side: nothing was answered on it. */
+/**
+ * Asks again where an idle connection turns out to have been given up by the other side, since nothing was answered on it: a gateway that was started anew has
+ * given up all of them, and each may be taken once.
+ */
 async function answerOf(request: StreamedRequest): Promise<Answer> {
-  const first = ask(request);
-  try {
-    return await first.answered;
-  } catch (error) {
-    if (!first.sent.reusedSocket || !isReset(error)) throw error;
-    return ask(request).answered;
+  for (;;) {
+    const { sent, answered } = ask(request);
+    try {
+      return await answered;
+    } catch (error) {
+      if (!sent.reusedSocket || !isReset(error)) throw error;
+    }
   }
 }
 

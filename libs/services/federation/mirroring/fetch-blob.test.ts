@@ -12,6 +12,8 @@ import { type FakeGateway, startFakeGateway } from './testing/fake-gateway.ts';
 
 const PLACES = 32;
 
+const log = { info: vi.fn() };
+
 let fixture: RegistryFixture;
 let globex: FakeGateway;
 let initech: FakeGateway;
@@ -39,6 +41,7 @@ const blobOf = (organisation: string, gateway: FakeGateway) => {
 test('a peer that is slow keeps so many places, and none of another’s', async () => {
   const { database, blobs, registry } = fixture;
   const fetchBlob = openBlobFetches({
+    log,
     ...{ database, blobs, organisation: 'acme.example', policies: openMirrorPolicies(database) },
     holders: openHolders({
       list: () => Promise.resolve([peerOf('globex.example', globex), peerOf('initech.example', initech)]),
@@ -74,6 +77,7 @@ test('policy and holders are looked up while the lock is waited for, and nothing
   const policies = openMirrorPolicies(database);
   const had = Promise.withResolvers<undefined>();
   const fetchBlob = openBlobFetches({
+    log,
     ...{ blobs, organisation: 'acme.example', registry },
     policies: { find: (repository) => (asked.push('policy'), policies.find(repository)) },
     holders: openHolders({
@@ -99,6 +103,7 @@ test('a policy that can’t be looked up fails the fetch, and its place and lock
   const find = vi.fn(policies.find.bind(policies)).mockRejectedValueOnce(new Error('no database'));
   const holders = openHolders({ list: () => Promise.resolve([peerOf('globex.example', globex)]) });
   const fetchBlob = openBlobFetches({
+    log,
     ...{ database, blobs, organisation: 'acme.example', registry, policies: { find }, holders },
   });
   const blob = blobOf('globex.example', globex);
@@ -107,4 +112,20 @@ test('a policy that can’t be looked up fails the fetch, and its place and lock
     await fetchBlob(blob, 5_000)
   )?.done;
   expect(globex.requests).toHaveLength(1);
+});
+
+test('a layer that nobody gives is told of in the log, with why', async () => {
+  const { database, blobs, registry } = fixture;
+  const fetchBlob = openBlobFetches({
+    log,
+    ...{ database, blobs, organisation: 'acme.example', registry, policies: openMirrorPolicies(database) },
+    holders: openHolders({ list: () => Promise.resolve([peerOf('globex.example', globex)]) }),
+  });
+  const blob = blobOf('globex.example', globex);
+  globex.blobs.clear();
+  await expect((await fetchBlob(blob, 5_000))?.done).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' });
+  expect(log.info).toHaveBeenLastCalledWith(
+    { organisation: 'globex.example', reason: expect.stringContaining('404') as unknown },
+    'a layer of a mirror could not be fetched',
+  );
 });

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import type { BlobStore } from '@dockchains/blobs';
 import { type Database, type Lock, lockKeyOf } from '@dockchains/database';
+import type { LedgerLog } from '@dockchains/ledger';
 import { type Digest, type RepositoryName, splitOrganisation } from '@dockchains/oci';
 import type { Registry } from '@dockchains/registry';
 
@@ -43,6 +44,7 @@ interface FetchDeps {
   readonly holders: Holders;
   readonly policies: Pick<MirrorPolicies, 'find'>;
   readonly organisation: string;
+  readonly log: Pick<LedgerLog, 'info'>;
 }
 
 const ELSEWHERE_POLL_MS = 100;
@@ -67,6 +69,11 @@ export function openBlobFetches(deps: FetchDeps): FetchBlob {
       fetches.delete(key);
       await leave();
     };
+    fetch.done.catch((error: unknown) => {
+      const cause = error instanceof Error ? (error.cause ?? error) : error;
+      const { organisation } = splitOrganisation(blob.repository, deps.organisation);
+      deps.log.info({ organisation, reason: String(cause) }, 'a layer of a mirror could not be fetched');
+    });
     fetch.done.then(end, end).catch(() => undefined); // a lock that is lost is released
     return fetch;
   };
